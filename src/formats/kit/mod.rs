@@ -1,0 +1,1 @@
+//! Document models shared by package types.

@@ -1,0 +1,82 @@
+//! The package types, each in one file or folder behind one trait.
+//!
+//! **Sans-I/O**: a format says *what*, as data, and the engine does it. No method is async, takes a pool, knows a
+//! clock, or returns a type of an HTTP framework. Every method is total: arbitrary bytes give a [`Fault`], never a
+//! panic, and work is bounded by the size of what comes in.
+
+pub mod generic;
+pub mod kit;
+pub mod pypi;
+
+use artifactapi_core::Fault;
+use artifactapi_core::digest::Digest;
+use artifactapi_core::entry::Entry;
+use artifactapi_core::fault::Kind;
+use artifactapi_core::plan::{Ask, At, Class, Fact, Integrity, Order, Plan, Want};
+use artifactapi_core::port::ReadSeek;
+use artifactapi_core::port::upstream::Head;
+use artifactapi_core::seal::Seal;
+use url::Url;
+
+/// Every package type, in the order in which they are shown. A new type is one file and one word here.
+pub static ALL: &[&dyn Format] = &[&generic::Generic, &pypi::PyPi];
+
+/// The type of this name.
+pub fn named(name: &str) -> Option<&'static dyn Format> {
+    ALL.iter().copied().find(|format| format.describe().name == name)
+}
+
+/// A package type.
+pub trait Format: Send + Sync {
+    /// What people and programs are told of the type.
+    fn describe(&self) -> Describe;
+
+    /// What a request means. Total on any input; reads nothing but the request and the repository's role.
+    fn route(&self, ask: &Ask, repo: &Repo<'_>) -> Result<Plan, Fault>;
+
+    /// The request upstream for a want.
+    fn order(&self, want: &Want, repo: &Repo<'_>) -> Order {
+        let _ = repo;
+        let at = match want.class {
+            Class::Immutable(Integrity::Told { .. }) => At::Fact,
+            _ => At::Base(want.key.encode()),
+        };
+        Order {
+            at,
+            query: String::new(),
+            accept: "",
+            identity: !matches!(want.class, Class::Index),
+        }
+    }
+
+    /// What an answer of upstream means for this type; most follow the table.
+    fn meaning(&self, want: &Want, status: u16) -> Meaning {
+        let _ = want;
+        match status {
+            200 | 203 => Meaning::Fresh,
+            304 => Meaning::Same,
+            404 => Meaning::Absent(Kind::NotFound),
+            410 => Meaning::Absent(Kind::Gone),
+            401 => Meaning::Credentials,
+            403 => Meaning::Denied,
+            429 => Meaning::Quota,
+            _ => Meaning::Broken,
+        }
+    }
+
+    /// What people and programs are told of a type.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Describe {
+    /// Its name.
+    pub name: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+    /// Default TTL of mutable documents, in seconds.
+    pub mutable_ttl: u64,
+    /// Whether a local lets other bytes replace what exists, by default.
+    pub allow_overwrite: bool,
+    /// Whether locals of the type exist.
+    pub hosts: bool,
+    /// How clients are set up: client and lines in which `{url}` stands for the repository's URL.
+    pub snippets: &'static [(&'static str, &'static str)],
+}
