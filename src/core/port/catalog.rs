@@ -150,6 +150,9 @@ pub trait Entries {
     /// Makes durable bytes visible, with everything that depends on them, in one transaction.
     async fn commit(&self, commit: Commit) -> Result<Committed>;
 
+    /// The digest first seen under an immutable name; it outlives eviction.
+    async fn pinned(&self, id: &EntryKey) -> Result<Option<Digest>>;
+
     /// Upstream confirmed the copy: moves its times, and its validators where given. `false` if it has gone or changed.
     async fn revalidated(&self, entry: &Entry) -> Result<bool>;
 
