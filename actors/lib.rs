@@ -1,1 +1,3 @@
-//! actors
+//! Actors: who does what, when, and only once.
+
+pub mod flight;
