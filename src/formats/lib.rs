@@ -64,7 +64,96 @@ pub trait Format: Send + Sync {
         }
     }
 
-    /// What people and programs are told of a type.
+    /// Judges a body while it passes: does it look whole? `None` where nothing can be said.
+    fn seal(&self, want: &Want, head: &Head) -> Option<Box<dyn Seal>> {
+        let _ = (want, head);
+        None
+    }
+
+    /// What a stored index says about files, each name once.
+    ///
+    /// An index that cannot be read is a fault of kind `Broken`: it must not replace what was known before.
+    fn facts(&self, want: &Want, doc: &mut dyn ReadSeek, source: &Source<'_>) -> Result<Vec<Fact>, Fault> {
+        let _ = (want, doc, source);
+        Ok(Vec::new())
+    }
+
+    /// The served form of a stored index. [`Derived::Source`] serves the stored bytes as they are.
+    ///
+    /// A function of its arguments alone, so that the result may be kept under (source digest, `want.show`).
+    fn derive(&self, want: &Want, doc: &mut dyn ReadSeek, source: &Source<'_>) -> Result<Derived, Fault> {
+        let _ = (want, doc, source);
+        Ok(Derived::Source)
+    }
+
+    /// Further response fields of the dialect for a stored object; sent with 304 too.
+    fn headers(&self, want: &Want, entry: &Entry) -> Vec<(&'static str, String)> {
+        let _ = (want, entry);
+        Vec::new()
+    }
+
+    /// An error in the dialect: content type and body.
+    fn error_body(&self, fault: &Fault) -> (&'static str, Vec<u8>) {
+        ("text/plain; charset=utf-8", format!("{fault}\n").into_bytes())
+    }
+}
+
+/// What a format may know of the repository it serves.
+#[derive(Clone, Copy, Debug)]
+pub struct Repo<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Whether it hosts instead of proxying.
+    pub local: bool,
+    /// Where indexes lie, for a remote: `index_url`, else `base_url`.
+    pub index: Option<&'a Url>,
+}
+
+/// A stored document and where it came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The URL that answered, after redirects; base of relative references. `None` if there was none.
+    pub url: Option<&'a Url>,
+    /// Content type of the stored bytes.
+    pub media: &'a str,
+    /// SHA-256 of the stored bytes.
+    pub digest: &'a Digest,
+}
+
+/// The result of a derivation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Derived {
+    /// The stored bytes are served as they are.
+    Source,
+    /// These bytes are served.
+    Bytes {
+        /// Their content type.
+        media: &'static str,
+        /// The document.
+        body: Vec<u8>,
+    },
+}
+
+/// What an upstream status means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Here are the bytes.
+    Fresh,
+    /// The copy is still right.
+    Same,
+    /// There is no such thing: `NotFound` or `Gone`.
+    Absent(Kind),
+    /// It exists and is refused.
+    Denied,
+    /// Our credentials are missing or wrong.
+    Credentials,
+    /// Too many requests.
+    Quota,
+    /// Upstream is in trouble.
+    Broken,
+}
+
+/// What people and programs are told of a type.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Describe {
     /// Its name.
