@@ -221,7 +221,7 @@ impl fmt::Debug for Fault {
 }
 
 /// One field of a document that was refused, and why.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FieldError {
     /// Dotted path of the field.
     pub field: String,
