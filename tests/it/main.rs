@@ -1,0 +1,19 @@
+//! The integration tests: the real program as a child process, between scripted upstreams and real sockets.
+//!
+//! Every test starts its own program on its own data folder, ends with `fsck` and looks for leftovers. Nothing here
+//! asserts how fast the machine is: where an order of events matters, the upstream double waits at a gate.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the tests own their clients, tasks and clock; the rules are for the product"
+)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "sizes and durations of tests are small"
+)]
+
+#[cfg(test)]
+mod support;
+
+#[cfg(test)]
+mod double;
