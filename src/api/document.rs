@@ -3,6 +3,7 @@
 use artifactapi_core::fault::FieldError;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
 
 /// The name of the document as a whole in a complaint that belongs to no field.
 pub const WHOLE: &str = "";
@@ -28,13 +29,17 @@ pub fn parse(body: &[u8]) -> Result<Value, FieldError> {
 /// Every wrong member of the outermost object gives a complaint of its own: the reader takes the member away and
 /// tries again.
 pub fn read<T: DeserializeOwned>(document: &Value) -> Result<T, Vec<FieldError>> {
+    // Derived readers take a list for an object, member by position; here that is always a mistake.
+    if !document.is_object() {
+        return Err(vec![FieldError::new(WHOLE, "must be an object")]);
+    }
     let mut rest = document.clone();
     let mut complaints: Vec<FieldError> = Vec::new();
     loop {
         let complaint = match serde_path_to_error::deserialize(&rest) {
             Ok(value) if complaints.is_empty() => return Ok(value),
             Ok(_) => return Err(complaints),
-            Err(fault) => complain(&fault.path().to_string(), &fault.inner().to_string()),
+            Err(fault) => complain(&dotted(fault.path()), &fault.inner().to_string()),
         };
         let member = outermost(&complaint.field).to_owned();
         // A member that was taken away for its type may be missed next; it has had its complaint.
@@ -51,14 +56,28 @@ pub fn read<T: DeserializeOwned>(document: &Value) -> Result<T, Vec<FieldError>>
     }
 }
 
+/// A path as its parts with dots between: `mirrors.0.url`.
+fn dotted(path: &Path) -> String {
+    let parts: Vec<String> = path.iter().filter_map(part).collect();
+    parts.join(".")
+}
+
+fn part(segment: &Segment) -> Option<String> {
+    match segment {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { variant } => Some(variant.clone()),
+        Segment::Unknown => None,
+    }
+}
+
 /// The first part of a dotted path.
 fn outermost(field: &str) -> &str {
-    field.split(['.', '[']).next().unwrap_or_default()
+    field.split('.').next().unwrap_or_default()
 }
 
 /// Puts serde's words into ours: the field in its place, and no secret repeated.
-fn complain(path: &str, message: &str) -> FieldError {
-    let parent = if path == "." { "" } else { path };
+fn complain(parent: &str, message: &str) -> FieldError {
     for (start, reason) in [
         ("missing field `", "is required"),
         ("unknown field `", "is not a known field"),
@@ -154,7 +173,7 @@ mod tests {
             [
                 "colour: is not a known field",
                 "count: must be a whole number, zero or more",
-                "inner[1].url: must be text",
+                "inner.1.url: must be text",
                 "base: is required"
             ]
         );
@@ -164,18 +183,18 @@ mod tests {
     fn nested_unknown_and_missing_fields_have_their_path() {
         assert_eq!(
             fields(&json!({"base": "b", "inner": [{"url": "a", "x": 1}]})),
-            ["inner[0].x: is not a known field"]
+            ["inner.0.x: is not a known field"]
         );
         assert_eq!(
             fields(&json!({"base": "b", "inner": [{}]})),
-            ["inner[0].url: is required"]
+            ["inner.0.url: is required"]
         );
     }
 
     #[test]
     fn a_secret_of_the_wrong_type_is_not_repeated() {
         let said = fields(&json!({"base": "b", "inner": [{"url": "a", "password": 4711}]}));
-        assert_eq!(said, ["inner[0].password: must be text"]);
+        assert_eq!(said, ["inner.0.password: must be text"]);
     }
 
     #[test]

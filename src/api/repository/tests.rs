@@ -134,7 +134,7 @@ fn every_refused_field_is_named_and_no_secret_is_repeated() {
     fields.sort_unstable();
     assert_eq!(
         fields,
-        ["base_url", "colour", "mirrors[0].x", "mutable_ttl", "password"]
+        ["base_url", "colour", "mirrors.0.x", "mutable_ttl", "password"]
     );
     let text = format!("{wrong:?}");
     assert!(!text.contains("hunter2") && !text.contains("4711"), "{text}");
