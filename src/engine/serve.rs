@@ -1,0 +1,187 @@
+//! Serving: a client's request, carried out. Every outcome leaves one row in the log, in the dialect of its type.
+
+use std::sync::Arc;
+
+use artifactapi_core::clock::Time;
+use artifactapi_core::entry::EntryKey;
+use artifactapi_core::event::{Event, EventKind};
+use artifactapi_core::fault::{Kind, Retry};
+use artifactapi_core::headers::Headers;
+use artifactapi_core::outcome::Outcome;
+use artifactapi_core::plan::{Ask, Class, Plan, Reply, Want};
+use artifactapi_core::policy::Admission;
+use artifactapi_core::port::ByteStream;
+use artifactapi_core::port::catalog::LogRow;
+use artifactapi_core::{Fault, Key};
+
+use crate::account::Account;
+use crate::exchange::{Access, Body, Exchange, Response};
+use crate::obtain::crashed;
+use crate::table::Mount;
+use crate::{Engine, publish, read, respond};
+
+/// An answer, and the entry it used.
+pub(crate) struct Served {
+    pub(crate) response: Response,
+    pub(crate) entry: Option<EntryKey>,
+}
+
+impl From<Response> for Served {
+    fn from(response: Response) -> Self {
+        Self { response, entry: None }
+    }
+}
+
+impl Engine {
+    /// Carries out a request without a body.
+    pub async fn serve(&self, x: Exchange) -> Response {
+        self.exchange(x, None).await
+    }
+
+    /// Carries out a request whose body streams in.
+    pub async fn write(&self, x: Exchange, body: ByteStream) -> Response {
+        self.exchange(x, Some(body)).await
+    }
+
+    async fn exchange(&self, x: Exchange, body: Option<ByteStream>) -> Response {
+        let begun = self.shared.clock.now();
+        let mount = self.shared.table.get(&x.repo);
+        let served = match &mount {
+            Some(mount) => self.on_mount(mount, &x, body).await,
+            None => Err(Fault::not_found(format!("there is no repository {}", x.repo))),
+        };
+        let served = served.unwrap_or_else(|fault| failure(&fault, mount.as_deref(), x.head).into());
+        self.account(&x, mount.as_deref(), begun, served)
+    }
+
+    async fn on_mount(&self, mount: &Arc<Mount>, x: &Exchange, body: Option<ByteStream>) -> Result<Served, Fault> {
+        if x.who == Access::Anonymous && !mount.anonymous_read() {
+            return Err(Fault::client(Kind::Unauthorized, "this repository wants a token"));
+        }
+        let key = Key::decode(&x.raw_path)?;
+        let ask = Ask { verb: x.verb, key, query: x.query.clone(), headers: x.headers.clone() };
+        match mount.format.route(&ask, &mount.repo())? {
+            Plan::Answer(reply) => Ok(answer(reply).into()),
+            Plan::Redirect(to) => Ok(redirect(&to).into()),
+            Plan::Serve(want) => self.on_want(mount, x, &want).await,
+            Plan::Publish(put) => {
+                publish::may_write(x)?;
+                publish::put(&self.shared, mount, x, put, body).await
+            }
+            Plan::Delete(want) => {
+                publish::may_write(x)?;
+                publish::delete(&self.shared, mount, x, &want).await
+            }
+        }
+    }
+
+    /// Policy first; then the bytes. A flight that died without a word is joined once more.
+    async fn on_want(&self, mount: &Arc<Mount>, x: &Exchange, want: &Want) -> Result<Served, Fault> {
+        if let Admission::Denied(reason) = mount.policy.admit(&want.key, want.service) {
+            return Err(Fault::client(Kind::Denied, reason));
+        }
+        let first = read::read(&self.shared, mount, x, want).await;
+        match first {
+            Err(fault) if crashed(&fault) => read::read(&self.shared, mount, x, want).await,
+            other => other,
+        }
+    }
+
+    fn account(&self, x: &Exchange, mount: Option<&Mount>, begun: Time, served: Served) -> Response {
+        let Served { mut response, entry } = served;
+        let now = self.shared.clock.now();
+        let row = LogRow {
+            at: now,
+            repo: mount.map(|mount| mount.name().to_owned()).unwrap_or_default(),
+            method: x.method(),
+            path: x.raw_path.clone(),
+            status: response.status,
+            outcome: response.outcome.as_str(),
+            hit: response.outcome.is_hit() && response.status < 400,
+            bytes: 0,
+            micros: u64::try_from(now.since(begun).as_micros()).unwrap_or(u64::MAX),
+        };
+        if row.hit {
+            self.tell_hit(&row);
+        }
+        let account = Account {
+            row,
+            touch: entry,
+            log: self.shared.handles.log.clone(),
+            observer: Arc::clone(&self.shared.observer),
+            clock: Arc::clone(&self.shared.clock),
+        };
+        response.body = match response.body {
+            Body::Stream { length, stream } => Body::Stream { length, stream: account.follow(stream) },
+            Body::Bytes(bytes) => {
+                account.close(bytes.len() as u64);
+                Body::Bytes(bytes)
+            }
+            bare => {
+                account.close(0);
+                bare
+            }
+        };
+        response
+    }
+
+    fn tell_hit(&self, row: &LogRow) {
+        self.shared.handles.events.tell(Event {
+            kind: EventKind::Hit,
+            remote: Some(row.repo.clone()),
+            path: Some(row.path.clone()),
+            at: row.at,
+            outcome: row.outcome.to_owned(),
+            bytes: None,
+        });
+    }
+}
+
+fn answer(reply: Reply) -> Response {
+    let mut headers = reply.headers;
+    headers.set("content-type", reply.media);
+    Response { status: reply.status, headers, body: Body::Bytes(reply.body.into()), outcome: Outcome::Relay }
+}
+
+fn redirect(to: &str) -> Response {
+    let headers = Headers::from_iter([("location", to)]);
+    Response { status: 308, headers, body: Body::Bytes("".into()), outcome: Outcome::Relay }
+}
+
+/// A fault in the dialect of the repository's type.
+pub(crate) fn failure(fault: &Fault, mount: Option<&Mount>, head: bool) -> Response {
+    let plain = || ("text/plain; charset=utf-8", format!("{fault}\n").into_bytes());
+    let (media, body) = mount.map_or_else(plain, |mount| mount.format.error_body(fault));
+    let outcome = match fault.kind {
+        Kind::Denied | Kind::Unauthorized | Kind::Forbidden => Outcome::Denied,
+        kind => Outcome::Failed(kind),
+    };
+    let mut headers = Headers::from_iter([("content-type", media), ("cache-control", "no-store")]);
+    respond::mark(&mut headers, outcome, None);
+    if let Retry::After(pause) = fault.retry {
+        headers.set("retry-after", pause.as_secs().max(1).to_string());
+    }
+    dress(&mut headers, fault, mount);
+    if fault.cause.is_some() || fault.kind.status() >= 500 {
+        log::warn!(repository = mount.map_or("", Mount::name), code = fault.kind.code(); "{fault:?}");
+    }
+    let body = if head { Body::Measured(Some(body.len() as u64)) } else { Body::Bytes(body.into()) };
+    Response { status: fault.kind.status(), headers, body, outcome }
+}
+
+/// Fields that belong to a status (RFC 9110 §11.6.1, §15.5.6).
+fn dress(headers: &mut Headers, fault: &Fault, mount: Option<&Mount>) {
+    match fault.kind {
+        Kind::Unauthorized => headers.set("www-authenticate", "Basic realm=\"artifactapi\", Bearer realm=\"artifactapi\""),
+        Kind::MethodNotAllowed => {
+            let hosts = mount.is_some_and(|mount| mount.repository.local().is_some());
+            headers.set("allow", if hosts { "GET, HEAD, PUT, DELETE" } else { "GET, HEAD" });
+        }
+        _ => {}
+    }
+}
+
+/// Whether a want is shown through a derived page.
+pub(crate) fn is_page(want: &Want) -> bool {
+    matches!(want.class, Class::Index)
+}

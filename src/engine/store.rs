@@ -1,0 +1,181 @@
+//! Storing what a flight brought: object durable first, then one transaction, then memory.
+
+use std::sync::Arc;
+
+use artifactapi_actors::flight::Fetched;
+use artifactapi_core::entry::{Entry, Lifetime};
+use artifactapi_core::event::{Event, EventKind};
+use artifactapi_core::fault::Kind;
+use artifactapi_core::freshness;
+use artifactapi_core::headers::Headers;
+use artifactapi_core::key::ObjectName;
+use artifactapi_core::plan::{Class, Fact};
+use artifactapi_core::port::catalog::{Commit, Committed, Guard, Pin};
+use artifactapi_core::Fault;
+use artifactapi_formats::Source;
+
+use crate::Shared;
+use crate::fetching::Quest;
+
+/// How many bytes move from spool to store at a time.
+const PIECE: usize = 256 << 10;
+
+/// Makes a fetched body durable and visible.
+pub(crate) async fn keep(quest: &Quest, fetched: &Fetched) -> Result<Arc<Entry>, Fault> {
+    if !quest.shared.table.is_current(&quest.mount) {
+        return Err(Fault::new(Kind::Conflict, "the repository changed while the object was fetched"));
+    }
+    let facts = facts(quest, fetched).await?;
+    let entry = entry(quest, fetched);
+    if let Some(copy) = quest.copy.as_ref().filter(|copy| copy.digest == entry.digest && copy.proven == entry.proven) {
+        return confirm(quest, Entry { object: copy.object.clone(), ..entry }).await;
+    }
+    copy_spool(quest, fetched, &entry.object).await?;
+    let commit = Commit { guard: Guard::None, pin: pin(quest, fetched.proven), facts, quota: 0, entry };
+    commit_object(quest, commit).await
+}
+
+/// Upstream confirmed the copy, by 304 or by the same bytes: its times move.
+pub(crate) async fn confirm(quest: &Quest, mut entry: Entry) -> Result<Arc<Entry>, Fault> {
+    let now = quest.shared.clock.now();
+    entry.validated_at = now;
+    entry.expires_at = freshness::expiry(entry.lifetime, entry.proven, &quest.mount.rules, now);
+    save_times(&quest.shared, entry.clone()).await;
+    Ok(Arc::new(entry))
+}
+
+/// Writes an entry's times and validators. Failing costs another look upstream, nothing else.
+pub(crate) async fn save_times(shared: &Shared, entry: Entry) {
+    match shared.catalog.revalidated(&entry).await {
+        Ok(true) => shared.shelf.put(&Arc::new(entry)),
+        Ok(false) => shared.shelf.forget([&entry.id]),
+        Err(fault) => log::warn!(path = entry.id.key.as_str(); "an entry's times are not saved: {fault:?}"),
+    }
+}
+
+/// Upstream says that a document does not exist any more; artifacts stay, for whoever has pinned them.
+pub(crate) async fn withdraw(quest: &Quest) {
+    let Some(copy) = quest.copy.as_ref().filter(|copy| copy.lifetime == Lifetime::Mutable) else { return };
+    let gone = [(copy.id.clone(), Some(copy.digest.clone()))];
+    if let Err(fault) = quest.shared.catalog.remove(&gone, false).await {
+        log::warn!(path = copy.id.key.as_str(); "a withdrawn document is not removed: {fault:?}");
+    }
+    quest.shared.shelf.forget([&copy.id]);
+}
+
+fn entry(quest: &Quest, fetched: &Fetched) -> Entry {
+    let head = &fetched.head;
+    let now = quest.shared.clock.now();
+    let sha256 = fetched.digests.sha256.clone();
+    let field = |name| head.headers.get(name).map(str::to_owned);
+    Entry {
+        id: quest.id.clone(),
+        object: ObjectName::blob(&sha256, quest.shared.new_id()),
+        digest: sha256,
+        size: fetched.size,
+        lifetime: quest.lifetime,
+        media: quest.media(field("content-type")),
+        etag: field("etag"),
+        last_modified: field("last-modified"),
+        kept: Headers::new(),
+        source_url: Some(head.url.to_string()),
+        proven: fetched.proven,
+        fetched_at: now,
+        validated_at: now,
+        expires_at: freshness::expiry(quest.lifetime, fetched.proven, &quest.mount.rules, now),
+    }
+}
+
+fn pin(quest: &Quest, proven: bool) -> Pin {
+    match quest.lifetime {
+        Lifetime::Immutable if !proven => Pin::No,
+        Lifetime::Immutable if quest.may_change() => Pin::Move,
+        Lifetime::Immutable => Pin::Hold,
+        Lifetime::Mutable | Lifetime::Hosted => Pin::No,
+    }
+}
+
+/// What an index says, read before anything is stored: a document that cannot be understood is not kept.
+async fn facts(quest: &Quest, fetched: &Fetched) -> Result<Option<Vec<Fact>>, Fault> {
+    if quest.want.class != Class::Index {
+        return Ok(None);
+    }
+    let (format, want) = (quest.mount.format, quest.want.clone());
+    let (head, digest) = (Arc::clone(&fetched.head), fetched.digests.sha256.clone());
+    let mut document = fetched.spool.source();
+    crate::blocking(move || {
+        let media = head.headers.get("content-type").unwrap_or_default();
+        let source = Source { url: Some(&head.url), media, digest: &digest };
+        format.facts(&want, &mut document, &source).map(Some)
+    })
+    .await
+}
+
+async fn copy_spool(quest: &Quest, fetched: &Fetched, object: &ObjectName) -> Result<(), Fault> {
+    let mut writer = quest.shared.blobs.create(object).await?;
+    let mut at = 0;
+    while at < fetched.size {
+        let spool = Arc::clone(&fetched.spool);
+        let piece = crate::blocking(move || spool.read_at(at, PIECE).map_err(spool_fault)).await?;
+        if piece.is_empty() {
+            return Err(Fault::new(Kind::Internal, "the spool is shorter than what was fetched"));
+        }
+        at += piece.len() as u64;
+        writer.write(piece).await?;
+    }
+    writer.commit().await.map(drop)
+}
+
+fn spool_fault(error: std::io::Error) -> Fault {
+    Fault::ours(Kind::StoreUnavailable, "the spool cannot be read", error)
+}
+
+async fn commit_object(quest: &Quest, commit: Commit) -> Result<Arc<Entry>, Fault> {
+    let shared = &quest.shared;
+    let object = commit.entry.object.clone();
+    let committed = shared.catalog.commit(commit).await;
+    match committed {
+        Ok(Committed::Stored { entry, moved_pin, .. }) => {
+            if entry.object != object {
+                shared.discard(&object).await;
+            }
+            if moved_pin.is_some() {
+                incident(quest, "changed_accepted");
+            }
+            let entry = Arc::new(*entry);
+            shared.shelf.put(&entry);
+            shared.shelf.hope(&entry.id, quest.mount.repository.revision).await;
+            Ok(entry)
+        }
+        Ok(refused) => {
+            shared.discard(&object).await;
+            Err(refusal(quest, &refused))
+        }
+        // The row may stand all the same (the reply was lost), so the object stays for the collector to judge.
+        Err(fault) => Err(fault),
+    }
+}
+
+fn refusal(quest: &Quest, refused: &Committed) -> Fault {
+    match refused {
+        Committed::PinnedOther(_) => {
+            incident(quest, Kind::Changed.code());
+            Fault::new(Kind::Changed, "upstream changed the bytes of an immutable object")
+        }
+        Committed::NoRepository => Fault::not_found("the repository was deleted meanwhile"),
+        Committed::Stored { .. } | Committed::Refused | Committed::OverQuota => {
+            Fault::new(Kind::Internal, "the catalog refused a cached object")
+        }
+    }
+}
+
+fn incident(quest: &Quest, outcome: &str) {
+    quest.shared.handles.events.tell(Event {
+        kind: EventKind::Incident,
+        remote: Some(quest.mount.name().to_owned()),
+        path: Some(quest.id.key.as_str().to_owned()),
+        at: quest.shared.clock.now(),
+        outcome: outcome.to_owned(),
+        bytes: None,
+    });
+}
