@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::fault::{Fault, Kind};
 
-/// Longest key in bytes.
+/// Longest path of a key, and longest query, in bytes.
 const MAX_KEY: usize = 1024;
 /// Longest segment of a key in bytes.
 const MAX_SEGMENT: usize = 255;
@@ -35,7 +35,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/');
 
 /// A canonical path below a repository, without leading slash: decoded once, never `.` or `..`, never an empty
-/// segment (but one slash may end it), no control byte, no backslash. An encoded slash stays in its segment as `%2F`.
+/// segment (but one slash may end it), no control byte, no backslash. An encoded slash stays in its segment as `%2F`,
+/// an encoded question mark as `%3F`. Where a type's query names other bytes, `?` and the query follow the path.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Key(String);
@@ -54,46 +55,71 @@ impl Key {
             if looks_encoded(&decoded) {
                 return Err(bad("the path is encoded twice"));
             }
-            segments.push(decoded.replace('/', "%2F"));
+            segments.push(decoded.replace('/', "%2F").replace('?', "%3F"));
         }
         Self::new(segments.join("/"))
     }
 
-    /// Takes a path that is decoded already, such as one a format has built.
-    pub fn new(path: impl Into<String>) -> Result<Self, Fault> {
-        let path = path.into();
-        if path.len() > MAX_KEY {
-            return Err(bad("the path is longer than 1024 bytes"));
+    /// Takes text that is decoded already, such as a path that a format has built, or a stored key.
+    pub fn new(text: impl Into<String>) -> Result<Self, Fault> {
+        let text = text.into();
+        let (path, query) = match text.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (text.as_str(), None),
+        };
+        if path.len() > MAX_KEY || query.is_some_and(|query| query.len() > MAX_KEY) {
+            return Err(bad("the path or its query is longer than 1024 bytes"));
         }
-        let body = path.strip_suffix('/').unwrap_or(&path);
+        let body = path.strip_suffix('/').unwrap_or(path);
         if path == "/" || (!body.is_empty() && !body.split('/').all(safe_segment)) {
             return Err(bad("the path has an empty, dotted, overlong or unsafe segment"));
         }
-        Ok(Self(path))
+        if !query.is_none_or(safe_query) {
+            return Err(bad("the query is empty or has unsafe characters"));
+        }
+        Ok(Self(text))
     }
 
-    /// The path as text.
+    /// The key of this path with a query, which is encoded already; an empty one adds nothing.
+    pub fn with_query(&self, query: &str) -> Result<Self, Fault> {
+        if query.is_empty() {
+            return Ok(self.clone());
+        }
+        Self::new(format!("{}?{query}", self.path()))
+    }
+
+    /// The whole key as text: path, and query where there is one.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Its segments; a trailing slash adds none.
-    pub fn segments(&self) -> impl Iterator<Item = &str> {
-        self.0.split('/').filter(|segment| !segment.is_empty())
+    /// The path without the query.
+    pub fn path(&self) -> &str {
+        self.0.split_once('?').map_or(&self.0, |(path, _)| path)
     }
 
-    /// The last segment: the file's name.
+    /// The query, encoded; empty if there is none.
+    pub fn query(&self) -> &str {
+        self.0.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// The path's segments; a trailing slash adds none.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.path().split('/').filter(|segment| !segment.is_empty())
+    }
+
+    /// The path's last segment: the file's name.
     pub fn file_name(&self) -> &str {
-        self.0
+        self.path()
             .trim_end_matches('/')
             .rsplit('/')
             .next()
             .unwrap_or_default()
     }
 
-    /// The path as it stands in a URL, `pchar`s raw.
+    /// The path, without the query, as it stands in a URL, `pchar`s raw.
     pub fn encode(&self) -> String {
-        encode_path(&self.0)
+        encode_path(self.path())
     }
 }
 
@@ -103,11 +129,12 @@ impl fmt::Display for Key {
     }
 }
 
-/// Escapes a decoded path for a URL; a `%2F` inside a segment stays as it is.
+/// Escapes a decoded path for a URL; a `%2F` or `%3F` inside a segment stays as it is.
 pub fn encode_path(path: &str) -> String {
     utf8_percent_encode(path, SEGMENT)
         .to_string()
         .replace("%252F", "%2F")
+        .replace("%253F", "%3F")
 }
 
 /// A slash that stayed encoded must not hide a dotted segment either.
@@ -118,10 +145,16 @@ fn safe_segment(segment: &str) -> bool {
         && !segment.chars().any(|c| c.is_control() || c == '\\')
 }
 
-/// Whether decoded text still holds an escape of `.`, `/`, `\` or NUL.
+/// Only what RFC 3986 §3.4 lets stand in a query, so that it reaches no log or header as anything else.
+fn safe_query(query: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_graphic() && !br##""#<>[\]^`{|}"##.contains(&b);
+    !query.is_empty() && query.bytes().all(allowed)
+}
+
+/// Whether decoded text still holds an escape of `.`, `/`, `?`, `\` or NUL.
 fn looks_encoded(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    ["%2e", "%2f", "%5c", "%00"]
+    ["%2e", "%2f", "%3f", "%5c", "%00"]
         .iter()
         .any(|escape| lower.contains(escape))
 }
@@ -188,6 +221,7 @@ mod tests {
             ("%21azure/x", "!azure/x"),
             ("torch-2.0%2Bcu118.whl", "torch-2.0+cu118.whl"),
             ("torch-2.0+cu118.whl", "torch-2.0+cu118.whl"),
+            ("what%3f/x", "what%3F/x"),
         ] {
             assert_eq!(Key::decode(raw).unwrap().as_str(), key, "{raw}");
         }
@@ -210,6 +244,7 @@ mod tests {
             "@babel%252fcore",
             "@babel%2f..",
             "a%252e",
+            "a%253f",
             "a/b%0d%0a",
             "/",
             "a//",
@@ -222,9 +257,28 @@ mod tests {
 
     #[test]
     fn encoding_gives_the_decoded_key_back() {
-        for text in ["a b/c", "@s%2Fn", "x+y~z!.whl", "ü/é", "100%.txt"] {
+        for text in ["a b/c", "@s%2Fn", "x+y~z!.whl", "ü/é", "100%.txt", "what%3F"] {
             let key = Key::new(text).unwrap();
             assert_eq!(Key::decode(&key.encode()).unwrap(), key, "{}", key.encode());
         }
+    }
+
+    #[test]
+    fn a_query_is_part_of_the_key_and_apart_from_the_path() {
+        let path = Key::decode("dir/a%20b").unwrap();
+        let key = path.with_query("u=http://h//x&b=%2F..").unwrap();
+        assert_eq!(key.as_str(), "dir/a b?u=http://h//x&b=%2F..");
+        assert_eq!((key.path(), key.query()), ("dir/a b", "u=http://h//x&b=%2F.."));
+        assert_eq!((key.file_name(), key.encode()), ("a b", "dir/a%20b".to_owned()));
+        assert_eq!(key.segments().count(), 2);
+        assert_eq!(path.with_query("").unwrap(), path);
+        assert_ne!(
+            Key::decode("a%3Fb").unwrap(),
+            Key::new("a").unwrap().with_query("b").unwrap()
+        );
+        for query in ["a b", "a#b", "ü", "a\n", "a|b", &"q".repeat(1025)] {
+            assert!(path.with_query(query).is_err(), "{query}");
+        }
+        assert!(Key::new("a?").is_err());
     }
 }
