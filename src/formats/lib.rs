@@ -39,11 +39,11 @@ pub trait Format: Send + Sync {
         let _ = repo;
         let at = match want.class {
             Class::Immutable(Integrity::Told { .. }) => At::Fact,
-            _ => At::Base(want.key.encode()),
+            Class::Immutable(_) | Class::Index | Class::Mutable => At::Base(want.key.encode()),
         };
         Order {
             at,
-            query: String::new(),
+            query: want.key.query().to_owned(),
             accept: "",
             identity: !matches!(want.class, Class::Index),
         }
