@@ -142,11 +142,9 @@ struct Arrival {
 #[async_trait]
 impl Landing for Arrival {
     async fn found(&mut self) -> Option<Arc<Entry>> {
-        if self.quest.copy.is_some() {
-            return None;
-        }
-        let shelf = &self.quest.shared.shelf;
-        shelf.stored(&self.quest.id).await
+        let stored = self.quest.shared.shelf.stored(&self.quest.id).await?;
+        let newer = self.quest.copy.as_ref().is_none_or(|copy| stored.validated_at > copy.validated_at);
+        newer.then_some(stored)
     }
 
     fn judge(&mut self, head: &Head) -> Judgement {

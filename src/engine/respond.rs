@@ -58,7 +58,7 @@ impl Shown<'_> {
         };
         let asked = x.headers.get("range").filter(|_| ranged);
         let (mut response, cut, length) = match self.length.map(|size| (range::decide(asked, size), size)) {
-            Some((RangeVerdict::Unsatisfiable, size)) => return Err(unsatisfiable(size)),
+            Some((RangeVerdict::Unsatisfiable, size)) => return Ok((self.unsatisfiable(size), Cut::Nothing)),
             Some((RangeVerdict::Part(part), size)) => {
                 let mut response = self.response(206, Body::Empty);
                 response.headers.set("content-range", content_range(&part, size));
@@ -99,6 +99,15 @@ impl Shown<'_> {
         Response { status, headers, body, outcome: self.outcome }
     }
 
+    /// RFC 9110 §15.5.17: the size is told in `Content-Range`.
+    fn unsatisfiable(&self, size: u64) -> Response {
+        let mut response = self.response(416, Body::Bytes(format!("the object has {size} bytes\n").into()));
+        response.headers.set("content-range", format!("bytes */{size}"));
+        response.headers.set("content-type", "text/plain; charset=utf-8");
+        response.headers.remove("content-disposition");
+        response
+    }
+
     fn cache_control(&self) -> &'static str {
         match (&self.want.class, self.outcome) {
             (Class::Immutable(_), Outcome::Local) | (Class::Index | Class::Mutable, _) => {
@@ -136,10 +145,6 @@ pub(crate) fn mark(headers: &mut Headers, outcome: Outcome, ttl: Option<i64>) {
 /// `Content-Range` of a part (RFC 9110 §14.4).
 pub(crate) fn content_range(part: &Range<u64>, size: u64) -> String {
     format!("bytes {}-{}/{size}", part.start, part.end.saturating_sub(1))
-}
-
-fn unsatisfiable(size: u64) -> Fault {
-    Fault::client(Kind::RangeNotSatisfiable, format!("the object has {size} bytes"))
 }
 
 /// `Content-Disposition` with the file's name; names beyond ASCII in the extended form (RFC 6266, RFC 8187).

@@ -1,0 +1,76 @@
+//! `/api/v1/remote/{name}/{path}`: reads of remotes and locals, writes to locals.
+
+use actix_web::http::Method;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use artifactapi_core::headers::Headers;
+use artifactapi_core::plan::Verb;
+use artifactapi_engine::exchange::Exchange;
+use futures_util::future::{Either, select};
+
+use super::{body, reply};
+use crate::state::State;
+
+/// The part of the path in front of a repository's name.
+const PREFIX: &str = "/api/v1/remote/";
+
+/// Translates a request for the engine, and its answer back.
+pub(crate) async fn handle(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    let Some(verb) = verb(request.method()) else {
+        return refuse(request.method());
+    };
+    let exchange = exchange(&request, verb, &state);
+    if verb == Verb::Get {
+        return reply::http(state.engine.serve(exchange).await);
+    }
+    let (stream, pump) = body::bridge(payload, state.pace);
+    let (write, pump) = (state.engine.write(exchange, stream), pump);
+    let (write, pump) = (std::pin::pin!(write), std::pin::pin!(pump));
+    let response = match select(write, pump).await {
+        Either::Left((response, _)) => response,
+        Either::Right(((), write)) => write.await,
+    };
+    reply::http(response)
+}
+
+fn verb(method: &Method) -> Option<Verb> {
+    match *method {
+        Method::GET | Method::HEAD => Some(Verb::Get),
+        Method::PUT => Some(Verb::Put),
+        Method::POST => Some(Verb::Post),
+        Method::PATCH => Some(Verb::Patch),
+        Method::DELETE => Some(Verb::Delete),
+        _ => None,
+    }
+}
+
+fn refuse(method: &Method) -> HttpResponse {
+    let mut response = match *method {
+        Method::OPTIONS => HttpResponse::NoContent(),
+        _ => HttpResponse::MethodNotAllowed(),
+    };
+    response
+        .insert_header(("allow", "GET, HEAD, PUT, DELETE, OPTIONS"))
+        .finish()
+}
+
+/// Takes the path raw: decoding is the engine's, once and strictly.
+fn exchange(request: &HttpRequest, verb: Verb, state: &State) -> Exchange {
+    let below = request.uri().path().strip_prefix(PREFIX).unwrap_or_default();
+    let (repo, raw_path) = below.split_once('/').unwrap_or((below, ""));
+    let text = |value: &actix_web::http::header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let headers: Headers = request
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.as_str(), text(value)))
+        .collect();
+    Exchange {
+        verb,
+        head: request.method() == Method::HEAD,
+        repo: repo.to_owned(),
+        raw_path: raw_path.to_owned(),
+        query: request.query_string().to_owned(),
+        who: state.access.judge(headers.get("authorization")),
+        headers,
+    }
+}

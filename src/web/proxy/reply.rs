@@ -1,0 +1,75 @@
+//! Engine answers as HTTP responses.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use artifactapi_core::headers::Headers;
+use artifactapi_core::port::ByteStream;
+use artifactapi_engine::exchange::{Body, Response};
+use bytes::Bytes;
+
+/// The HTTP response for an answer. Fields that are no legal HTTP are left out: they can only stem from strangers.
+pub(crate) fn http(response: Response) -> HttpResponse {
+    let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut builder = HttpResponse::build(status);
+    fields(&mut builder, &response.headers);
+    match response.body {
+        Body::Empty => builder.finish(),
+        Body::Bytes(bytes) => builder.body(bytes),
+        Body::Measured(None) => builder.body(BoxBody::new(Arriving {
+            length: None,
+            stream: Box::pin(futures_util::stream::empty()),
+        })),
+        Body::Measured(Some(length)) => builder.body(BoxBody::new(Measured(length))),
+        Body::Stream { length, stream } => builder.body(BoxBody::new(Arriving { length, stream })),
+    }
+}
+
+fn fields(builder: &mut HttpResponseBuilder, headers: &Headers) {
+    for (name, value) in headers.iter() {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            builder.append_header((name, value));
+        }
+    }
+    builder.insert_header(("x-content-type-options", "nosniff"));
+}
+
+/// A body that says its size and yields nothing: the server polls a streaming body of HEAD to its end.
+struct Measured(u64);
+
+impl MessageBody for Measured {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0)
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Poll::Ready(None)
+    }
+}
+
+/// A body that arrives. An error ends the connection short of the body's end, so that no client takes it for whole.
+struct Arriving {
+    length: Option<u64>,
+    stream: ByteStream,
+}
+
+impl MessageBody for Arriving {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.length.map_or(BodySize::Stream, BodySize::Sized)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.stream
+            .as_mut()
+            .poll_next(cx)
+            .map(|next| next.map(|chunk| chunk.map_err(Into::into)))
+    }
+}
