@@ -17,3 +17,13 @@ mod support;
 
 #[cfg(test)]
 mod double;
+#[cfg(test)]
+mod flights;
+#[cfg(test)]
+mod local;
+#[cfg(test)]
+mod matrix;
+#[cfg(test)]
+mod resume;
+#[cfg(test)]
+mod serve;

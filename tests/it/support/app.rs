@@ -305,7 +305,7 @@ fn spawn(data: &Path, env: &BTreeMap<String, String>) -> Child {
     let log = log.expect("a log file");
     let mut command = command();
     command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
-    command.env("ARTIFACTAPI_ADMIN_TOKEN", TOKEN).envs(env);
+    command.env("ARTIFACTAPI_ADMIN_TOKEN", TOKEN).env("ARTIFACTAPI_SERVER_DRAIN_SECONDS", "0").envs(env);
     command.stdout(Stdio::null()).stderr(log);
     command.spawn().expect("the program can be started")
 }
