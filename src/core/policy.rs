@@ -132,6 +132,11 @@ fn compile_one(pattern: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build()
 }
 
+/// Compiles one pattern; the error is one line on what is wrong with it.
+pub fn pattern(pattern: &str) -> Result<Regex, String> {
+    compile_one(pattern).map_err(|error| reason(&error))
+}
+
 /// One line on what is wrong with a pattern.
 fn reason(error: &regex::Error) -> String {
     let text = error.to_string();
