@@ -17,6 +17,7 @@ use artifactapi_store::spool::Spool;
 use async_trait::async_trait;
 
 pub use ticket::Ticket;
+pub(crate) use ticket::crashed;
 
 /// Bytes at the end of an object that nobody gets before the whole of it has been checked.
 pub const TAIL: u64 = 64 * 1024;
@@ -41,9 +42,12 @@ pub struct FetchOrder {
     pub landing: Box<dyn Landing>,
 }
 
-/// What becomes of a fetch; the engine's side of it. Each method is called at most once, `judge` first.
+/// What becomes of a fetch; the engine's side of it. Each method is called at most once, in this order.
 #[async_trait]
 pub trait Landing: Send + 'static {
+    /// The stored entry, if one has landed between a client's look-up and its join: then upstream is not asked.
+    async fn found(&mut self) -> Option<Arc<Entry>>;
+
     /// Says what the head of the answer means. Table work: it runs on the arbiter.
     fn judge(&mut self, head: &Head) -> Judgement;
 
@@ -163,9 +167,7 @@ impl Progress {
     pub(crate) fn holds_head(&self) -> bool {
         match self.stage {
             Stage::Waiting => true,
-            Stage::Filling => self
-                .length
-                .map_or(self.written < TAIL, |length| length <= TAIL),
+            Stage::Filling => self.length.map_or(self.written < TAIL, |length| length <= TAIL),
             Stage::Verified | Stage::Landed(_) | Stage::Unstored(_) | Stage::Same(_) | Stage::Failed(_) => {
                 false
             }

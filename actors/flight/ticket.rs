@@ -34,10 +34,10 @@ impl Ticket {
         }
     }
 
-    /// The same share for the caller who began the flight, or for one who did not.
-    pub(crate) fn for_leader(&self, leader: bool) -> Self {
+    /// The same share for the caller whose request began the flight.
+    pub(crate) fn for_leader(&self) -> Self {
         Self {
-            leader,
+            leader: true,
             ..self.clone()
         }
     }
@@ -70,8 +70,13 @@ impl Ticket {
         let now = self
             .until(|now| now.stage.is_whole() || now.stage.is_end())
             .await?;
-        now.fetched
-            .ok_or_else(|| Fault::ours(Kind::Internal, "the answer has no body", "asked for the body of a 304"))
+        now.fetched.ok_or_else(|| {
+            Fault::ours(
+                Kind::Internal,
+                "the answer has no body",
+                "asked for the body of a 304",
+            )
+        })
     }
 
     /// Waits for the end: `Landed`, `Unstored` or `Same`.
@@ -96,14 +101,14 @@ impl Ticket {
 
 /// A failed flight as the fault it ended with.
 fn unfailed(now: Progress) -> Result<Progress, Fault> {
-    match now.stage {
-        Stage::Failed(fault) => Err(fault),
-        _ => Ok(now),
+    if let Stage::Failed(fault) = now.stage {
+        return Err(fault);
     }
+    Ok(now)
 }
 
 /// What followers of a flight see when its task vanished.
-pub(super) fn crashed() -> Fault {
+pub(crate) fn crashed() -> Fault {
     Fault {
         retry: Retry::Now,
         ..Fault::ours(

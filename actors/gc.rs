@@ -1,0 +1,217 @@
+//! The collector: removes what nobody needs any more, one collection at a time, in bounded batches.
+//!
+//! It evicts cached entries that are unused for too long or beyond a remote's cap, deletes blobs that no entry names,
+//! objects that no row names, what writers and spools left behind, and old rows of the access log. It never touches
+//! hosted entries, and nothing younger than the grace.
+
+mod evict;
+mod report;
+mod steps;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{Actor, Addr, AsyncContext as _, Context, Handler, Message, ResponseFuture, Supervised};
+use artifactapi_core::fault::Kind;
+use artifactapi_core::port::blobs::Blobs;
+use artifactapi_core::port::catalog::Catalog;
+use artifactapi_core::{Clock, Entry, Fault, Repository};
+use artifactapi_store::spool::Spools;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::access_log::AccessLog;
+use crate::events::Events;
+use crate::keeper::Kept;
+
+pub use report::GcReport;
+
+/// Told of every batch of cached entries that was removed, so that caches in memory forget them.
+pub type Evicted = Arc<dyn Fn(&[Entry]) + Send + Sync>;
+/// Gives the repositories as they are now.
+pub type Listing = Arc<dyn Fn() -> Vec<Arc<Repository>> + Send + Sync>;
+
+/// How the collector works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GcSettings {
+    /// How long a blob is kept that no entry names.
+    pub grace: Duration,
+    /// How long an object without a row and a half-written file are kept at least, whatever grace a request asks for:
+    /// longer than any write takes from its first byte to its commit.
+    pub orphan_grace: Duration,
+    /// Time between collections; zero leaves them to requests.
+    pub interval: Duration,
+    /// How long rows of the access log are kept.
+    pub keep_log: Duration,
+}
+
+impl Default for GcSettings {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_hours(1);
+        Self {
+            grace: HOUR,
+            orphan_grace: HOUR,
+            interval: HOUR,
+            keep_log: HOUR * 24 * 30,
+        }
+    }
+}
+
+/// A wish for a collection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GcRequest {
+    /// Only says what a collection would do.
+    pub dry_run: bool,
+    /// Instead of the setting: how long a blob is kept that no entry names.
+    pub grace: Option<Duration>,
+}
+
+/// What a collection works with.
+pub(crate) struct Tools {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) catalog: Arc<dyn Catalog>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) spools: Arc<Spools>,
+    pub(crate) log: AccessLog,
+    pub(crate) events: Events,
+    pub(crate) evicted: Evicted,
+    pub(crate) repositories: Listing,
+    pub(crate) settings: GcSettings,
+}
+
+/// The way to the collector.
+#[derive(Clone)]
+pub struct Gc {
+    collector: Addr<Collector>,
+    office: Office,
+}
+
+/// What façade and actor share; outlives a panic.
+#[derive(Clone)]
+pub(crate) struct Office {
+    /// Held by the collection that runs.
+    turn: Arc<Semaphore>,
+    last: Arc<Mutex<Option<GcReport>>>,
+}
+
+impl Office {
+    pub(crate) fn new() -> Self {
+        Self {
+            turn: Arc::new(Semaphore::new(1)),
+            last: Arc::default(),
+        }
+    }
+
+    /// How many collections run: none or one.
+    pub(crate) fn running(&self) -> usize {
+        1_usize.saturating_sub(self.turn.available_permits())
+    }
+}
+
+impl Gc {
+    pub(crate) fn new(collector: Addr<Collector>, office: Office) -> Self {
+        Self { collector, office }
+    }
+
+    /// Runs a collection, after the one that runs now, and gives its report. The collection goes on if the caller
+    /// leaves. A fault means that it panicked.
+    pub async fn run(&self, request: GcRequest) -> Result<GcReport, Fault> {
+        let stopped = |cause: &dyn fmt::Display| {
+            Fault::ours(Kind::Internal, "the collection stopped unexpectedly", cause)
+        };
+        let turn = Arc::clone(&self.office.turn);
+        let turn = turn.acquire_owned().await.map_err(|closed| stopped(&closed))?;
+        let run = Run { request, turn };
+        self.collector
+            .send(run)
+            .await
+            .map_err(|crashed| stopped(&crashed))
+    }
+
+    /// The report of the last collection since start, whether asked for or due.
+    pub fn last(&self) -> Option<GcReport> {
+        let last = self.office.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone()
+    }
+}
+
+impl fmt::Debug for Gc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gc")
+            .field("last", &self.last())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The kept actor.
+pub(crate) struct Collector {
+    tools: Arc<Tools>,
+    office: Office,
+}
+
+impl Collector {
+    pub(crate) fn new(tools: Tools, office: Office) -> Self {
+        Self {
+            tools: Arc::new(tools),
+            office,
+        }
+    }
+
+    /// A collection that gives its turn back when it ends, however it ends.
+    fn collect(&self, run: Run) -> impl Future<Output = GcReport> + use<> {
+        let (tools, last) = (Arc::clone(&self.tools), Arc::clone(&self.office.last));
+        async move {
+            let report = tools.collect(run.request).await;
+            last.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .replace(report.clone());
+            drop(run.turn);
+            report
+        }
+    }
+
+    /// Begins the collection that is due, unless one runs.
+    fn due(&mut self, ctx: &mut Context<Self>) {
+        if let Ok(turn) = Arc::clone(&self.office.turn).try_acquire_owned() {
+            let request = GcRequest::default();
+            let run = self.collect(Run { request, turn });
+            ctx.spawn(wrap_future(async move {
+                run.await;
+            }));
+        }
+    }
+}
+
+impl Actor for Collector {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let interval = self.tools.settings.interval;
+        if !interval.is_zero() {
+            ctx.run_interval(interval, Self::due);
+        }
+    }
+}
+
+impl Supervised for Collector {}
+
+impl Kept for Collector {
+    const KIND: &'static str = "gc";
+}
+
+/// Asks for a collection whose turn it is.
+#[derive(Message)]
+#[rtype(result = "GcReport")]
+pub(crate) struct Run {
+    request: GcRequest,
+    turn: OwnedSemaphorePermit,
+}
+
+impl Handler<Run> for Collector {
+    type Result = ResponseFuture<GcReport>;
+
+    fn handle(&mut self, run: Run, _: &mut Context<Self>) -> Self::Result {
+        Box::pin(self.collect(run))
+    }
+}

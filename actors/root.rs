@@ -1,0 +1,257 @@
+//! The root: starts the workers in their order, and stops them in the reverse one, in bounded time.
+//!
+//! Threads: one control arbiter for events, access log, breakers and collector, and the fetch arbiters, each with one
+//! coordinator and its fetches. A worker that panics too often ends the process with code 70, for whoever runs it to
+//! see.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_rt::Arbiter;
+use artifactapi_core::port::blobs::Blobs;
+use artifactapi_core::port::catalog::Catalog;
+use artifactapi_core::port::upstream::Upstream;
+use artifactapi_core::{Clock, Fault};
+use artifactapi_store::spool::Spools;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::access_log::{self, AccessLog, Writer};
+use crate::board::Board;
+use crate::breakers::Breakers;
+use crate::coordinator::{Coordinator, Flights};
+use crate::events::{self, Events, Teller};
+use crate::fetch::Crew;
+use crate::gc::{Collector, Evicted, Gc, GcSettings, Listing, Office, Tools};
+use crate::handles::Handles;
+use crate::inbox::{gauge, inbox};
+use crate::keeper::{GiveUp, Nursery};
+
+/// Exit code when a worker gave up: `EX_SOFTWARE` of sysexits.
+const GAVE_UP: i32 = 70;
+/// How often a stop looks whether the flights have landed.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How the workers are set up.
+#[derive(Clone)]
+pub struct Settings {
+    /// Threads for coordinators and fetches; at least one.
+    pub fetch_arbiters: usize,
+    /// The collector's settings.
+    pub gc: GcSettings,
+    /// Called with the name of a worker that panicked too often. Ends the process with code 70, unless replaced.
+    pub on_give_up: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            fetch_arbiters: 2,
+            gc: GcSettings::default(),
+            on_give_up: Arc::new(|_| std::process::exit(GAVE_UP)),
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("fetch_arbiters", &self.fetch_arbiters)
+            .field("gc", &self.gc)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the workers work with.
+pub struct Deps {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// The truth about entries.
+    pub catalog: Arc<dyn Catalog>,
+    /// The store of objects.
+    pub blobs: Arc<dyn Blobs>,
+    /// The client for strangers.
+    pub upstream: Arc<dyn Upstream>,
+    /// Where bytes in flight are.
+    pub spools: Arc<Spools>,
+    /// How they are set up.
+    pub settings: Settings,
+    /// Told of evicted entries.
+    pub evicted: Evicted,
+    /// Gives the repositories.
+    pub repositories: Listing,
+}
+
+/// All workers, and the threads they run on.
+pub struct Root {
+    handles: Handles,
+    control: Arbiter,
+    fetchers: Vec<Arbiter>,
+}
+
+impl Root {
+    /// Starts every worker. Needs a running actix system.
+    pub async fn start(deps: Deps) -> Result<(Self, Handles), Fault> {
+        let control = Arbiter::new();
+        let start = Start {
+            nursery: nursery(&deps.settings),
+            deps,
+            control: &control,
+        };
+        let events = start.events().await?;
+        let log = start.access_log().await?;
+        let breakers = Breakers::new(
+            start.nursery.clone(),
+            control.handle(),
+            Arc::clone(&start.deps.clock),
+            events.clone(),
+        );
+        let gc = start.gc(&log, &events).await?;
+        let (flights, fetchers) = start.flights(&breakers, &events).await?;
+        let handles = Handles {
+            flights,
+            breakers,
+            events,
+            log,
+            gc,
+            board: start.nursery.board.clone(),
+        };
+        let root = Self {
+            handles: handles.clone(),
+            control,
+            fetchers,
+        };
+        Ok((root, handles))
+    }
+
+    /// Stops every worker within `limit`: lets flights land for half of it, writes the access log, ends the threads.
+    pub async fn stop(self, limit: Duration) {
+        let begun = Instant::now();
+        while self.handles.flights.in_flight() > 0 && begun.elapsed() < limit / 2 {
+            sleep(LOOK).await;
+        }
+        let deadline = begun + limit;
+        for arbiter in &self.fetchers {
+            arbiter.stop();
+        }
+        let flushed = timeout_at(deadline, self.handles.log.flush()).await;
+        let lost = self.handles.log.dropped();
+        if flushed.is_err() || lost > 0 {
+            log::warn!("the access log lost {lost} rows since start, and perhaps its last ones");
+        }
+        self.control.stop();
+        let threads = tokio::task::spawn_blocking(move || {
+            for arbiter in self.fetchers.into_iter().chain([self.control]) {
+                // A thread that panicked is as stopped as any.
+                arbiter.join().ok();
+            }
+        });
+        if timeout_at(deadline, threads).await.is_err() {
+            log::warn!("not every worker stopped in time");
+        }
+    }
+}
+
+impl fmt::Debug for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Root")
+            .field("board", &self.handles.board)
+            .finish_non_exhaustive()
+    }
+}
+
+fn nursery(settings: &Settings) -> Nursery {
+    let on_give_up = Arc::clone(&settings.on_give_up);
+    let give_up: GiveUp = Arc::new(move |worker| {
+        log::error!(worker = worker; "{worker} panicked too often; the process ends");
+        on_give_up(worker);
+    });
+    Nursery {
+        board: Board::default(),
+        give_up,
+    }
+}
+
+/// The start of each worker.
+struct Start<'a> {
+    deps: Deps,
+    nursery: Nursery,
+    control: &'a Arbiter,
+}
+
+impl Start<'_> {
+    async fn events(&self) -> Result<Events, Fault> {
+        let (slot, inbox) = inbox(events::WAITING);
+        let teller = Teller::new(inbox, Arc::clone(&self.deps.clock));
+        let name = "events".to_owned();
+        let nursery = &self.nursery;
+        let teller = nursery
+            .start_on(&self.control.handle(), name, slot.gauge(), move || teller)
+            .await?;
+        Ok(Events::new(slot, teller))
+    }
+
+    async fn access_log(&self) -> Result<AccessLog, Fault> {
+        let (sender, receiver) = mpsc::channel(access_log::WAITING);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let writer = Writer::new(receiver, Arc::clone(&self.deps.catalog), Arc::clone(&dropped));
+        let name = "access-log".to_owned();
+        let nursery = &self.nursery;
+        let writer = nursery
+            .start_on(&self.control.handle(), name, gauge(&sender), move || writer)
+            .await?;
+        Ok(AccessLog::new(sender, dropped, writer))
+    }
+
+    async fn gc(&self, log: &AccessLog, events: &Events) -> Result<Gc, Fault> {
+        let office = Office::new();
+        let tools = Tools {
+            clock: Arc::clone(&self.deps.clock),
+            catalog: Arc::clone(&self.deps.catalog),
+            blobs: Arc::clone(&self.deps.blobs),
+            spools: Arc::clone(&self.deps.spools),
+            log: log.clone(),
+            events: events.clone(),
+            evicted: Arc::clone(&self.deps.evicted),
+            repositories: Arc::clone(&self.deps.repositories),
+            settings: self.deps.settings.gc,
+        };
+        let collector = Collector::new(tools, office.clone());
+        let watched = office.clone();
+        let gauge = Box::new(move || watched.running());
+        let nursery = &self.nursery;
+        let collector = nursery
+            .start_on(&self.control.handle(), "gc".to_owned(), gauge, move || collector)
+            .await?;
+        Ok(Gc::new(collector, office))
+    }
+
+    async fn flights(&self, breakers: &Breakers, events: &Events) -> Result<(Flights, Vec<Arbiter>), Fault> {
+        let crew = Arc::new(Crew {
+            upstream: Arc::clone(&self.deps.upstream),
+            spools: Arc::clone(&self.deps.spools),
+            breakers: breakers.clone(),
+            events: events.clone(),
+            clock: Arc::clone(&self.deps.clock),
+            flying: Arc::default(),
+            begun: AtomicU64::new(0),
+        });
+        let (mut shards, mut arbiters) = (Vec::new(), Vec::new());
+        for number in 0..self.deps.settings.fetch_arbiters.max(1) {
+            let arbiter = Arbiter::new();
+            let count = Arc::new(AtomicUsize::new(0));
+            let coordinator = Coordinator::new(Arc::clone(&crew), Arc::clone(&count));
+            let gauge = Box::new(move || count.load(Ordering::Relaxed));
+            let name = format!("coordinator-{number}");
+            let nursery = &self.nursery;
+            let shard = nursery
+                .start_on(&arbiter.handle(), name, gauge, move || coordinator)
+                .await?;
+            shards.push(shard);
+            arbiters.push(arbiter);
+        }
+        Ok((Flights::new(shards, crew), arbiters))
+    }
+}
