@@ -1,0 +1,83 @@
+//! The client: the port's implementation, which hands each request to its own runtime.
+
+use std::sync::Arc;
+
+use artifactapi_core::port::upstream::{Answer, Request, Upstream};
+use artifactapi_core::{Clock, Fault};
+use async_trait::async_trait;
+
+use crate::attempt;
+use crate::clients::Identities;
+use crate::io::Io;
+use crate::permits::{Limits, Permits};
+use crate::resolver::{Names, SystemNames};
+use crate::settings::Settings;
+
+/// The client for strangers. Cheap to share; bodies outlive it.
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+/// What requests and bodies have in common.
+pub(crate) struct Shared {
+    /// Where sockets live.
+    pub(crate) io: Io,
+    /// Limits.
+    pub(crate) settings: Settings,
+    /// Remotes and their HTTP clients.
+    pub(crate) identities: Identities,
+    /// Admission.
+    pub(crate) permits: Permits,
+    clock: Arc<dyn Clock>,
+}
+
+impl Client {
+    /// A client that resolves names as the machine does. Starts its threads; `Internal` if that fails.
+    pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+        Self::assemble(settings, clock, Arc::new(SystemNames))
+    }
+
+    /// Puts a client together from its parts.
+    pub(crate) fn assemble(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        names: Arc<dyn Names>,
+    ) -> Result<Self, Fault> {
+        let limits = Limits {
+            per_host: settings.per_host,
+            in_all: settings.in_all,
+            queue: settings.queue,
+            wait: settings.queue_wait,
+        };
+        Ok(Self {
+            shared: Arc::new(Shared {
+                io: Io::start()?,
+                identities: Identities::new(names, settings.connect)?,
+                permits: Permits::new(limits),
+                settings,
+                clock,
+            }),
+        })
+    }
+
+    /// Requests under way, bodies included.
+    pub fn in_flight(&self) -> usize {
+        self.shared.permits.in_use()
+    }
+}
+
+impl Shared {
+    /// A number that differs from moment to moment, to keep retries of many from falling together.
+    pub(crate) fn noise(&self) -> u64 {
+        self.clock.now().0.unsigned_abs()
+    }
+}
+
+#[async_trait]
+impl Upstream for Client {
+    async fn send(&self, request: Request) -> Result<Answer, Fault> {
+        let shared = Arc::clone(&self.shared);
+        let io = shared.io.clone();
+        io.enter(attempt::run(shared, request)).await
+    }
+}

@@ -1,0 +1,99 @@
+//! The runtime that owns every socket to strangers.
+//!
+//! A pooled connection is driven by the runtime that opened it. If that were a fetch arbiter, one busy arbiter would
+//! stall the requests of all others; so futures and streams of this crate are polled inside the handle of one small
+//! runtime of their own, wherever their callers live.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use artifactapi_core::Fault;
+use artifactapi_core::fault::Kind;
+use futures_core::Stream;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// Threads that drive the sockets.
+const WORKERS: usize = 2;
+
+/// The runtime, shared by the client and by every body that still streams.
+#[derive(Clone)]
+pub(crate) struct Io(Arc<Owned>);
+
+struct Owned {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // A runtime must not wait for its threads where it may be dropped: inside another one.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Io {
+    /// Starts the threads.
+    pub(crate) fn start() -> Result<Self, Fault> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name("upstream-io")
+            .enable_all()
+            .build()
+            .map_err(|error| Fault::ours(Kind::Internal, "no threads for upstream connections", error))?;
+        Ok(Self(Arc::new(Owned {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+        })))
+    }
+
+    /// Makes `inner`, a future or a stream, run inside the runtime's context.
+    pub(crate) fn enter<T>(&self, inner: T) -> Entered<T> {
+        Entered {
+            inner: Some(Box::pin(inner)),
+            io: self.clone(),
+        }
+    }
+}
+
+/// A future or stream that is polled, and dropped, inside the runtime's context.
+pub(crate) struct Entered<T> {
+    inner: Option<Pin<Box<T>>>,
+    io: Io,
+}
+
+impl<T: Future> Future for Entered<T> {
+    type Output = T::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T::Output> {
+        let this = self.get_mut();
+        let _context = this.io.0.handle.enter();
+        match &mut this.inner {
+            Some(inner) => inner.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T: Stream> Stream for Entered<T> {
+    type Item = T::Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T::Item>> {
+        let this = self.get_mut();
+        let _context = this.io.0.handle.enter();
+        match &mut this.inner {
+            Some(inner) => inner.as_mut().poll_next(cx),
+            None => Poll::Ready(None),
+        }
+    }
+}
+
+impl<T> Drop for Entered<T> {
+    fn drop(&mut self) {
+        // Connections return to their pool when dropped, which may spawn.
+        let _context = self.io.0.handle.enter();
+        self.inner = None;
+    }
+}
