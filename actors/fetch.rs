@@ -130,15 +130,23 @@ enum Arrival {
 
 impl Flight {
     async fn fly(mut self) {
-        let arrived = self.fetch().await;
-        let end = self.land(arrived).await;
-        self.tell(&end);
+        let end = match self.order.landing.found().await {
+            Some(entry) => Stage::Landed(entry),
+            None => self.fetch_and_land().await,
+        };
         self.progress.send_modify(|now| now.stage = end);
         // The table entry goes while the sender lives: who joins meanwhile finds a flight that has ended, not one
         // that crashed. An error means that the coordinator restarted, with an empty table.
         let (coordinator, landed) = self.home;
         coordinator.send(landed).await.ok();
         drop((self.progress, self.flying));
+    }
+
+    async fn fetch_and_land(&mut self) -> Stage {
+        let arrived = self.fetch().await;
+        let end = self.land(arrived).await;
+        self.tell(&end);
+        end
     }
 
     /// From the request to a body that is whole and right.
@@ -170,10 +178,7 @@ impl Flight {
                     .map_or_else(Stage::Unstored, Stage::Landed);
             }
             Ok(Arrival::Same(head)) => match landing.same(&head).await {
-                Ok(entry) => {
-                    self.progress.send_modify(|now| now.head = Some(head));
-                    return Stage::Same(entry);
-                }
+                Ok(entry) => return Stage::Same(entry),
                 Err(fault) => fault,
             },
             Err(fault) => fault,

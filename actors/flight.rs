@@ -97,7 +97,7 @@ pub enum Stage {
     Filling,
     /// All bytes are there and right; storing goes on.
     Verified,
-    /// Stored and visible.
+    /// Stored and visible: now, or by an earlier flight, and then there is no body here.
     Landed(Arc<Entry>),
     /// The bytes are right and readable here, but could not be stored.
     Unstored(Fault),
@@ -115,14 +115,6 @@ impl Stage {
             Self::Waiting | Self::Filling | Self::Verified => false,
         }
     }
-
-    /// Whether the bytes are all there and right.
-    pub fn is_whole(&self) -> bool {
-        match self {
-            Self::Verified | Self::Landed(_) | Self::Unstored(_) => true,
-            Self::Waiting | Self::Filling | Self::Same(_) | Self::Failed(_) => false,
-        }
-    }
 }
 
 /// How far a flight is.
@@ -130,13 +122,13 @@ impl Stage {
 pub struct Progress {
     /// Where it is.
     pub stage: Stage,
-    /// The head of upstream's answer, once there is one that is not a failure.
+    /// The head of upstream's answer, once there is one with a body that is wanted.
     pub head: Option<Arc<Head>>,
     /// Bytes the whole body has, where head or order say so.
     pub length: Option<u64>,
     /// Bytes in the spool.
     pub written: u64,
-    /// The checked body, from `Verified` on.
+    /// The checked body, from `Verified` on. A flight that found an entry stored already lands without one.
     pub fetched: Option<Arc<Fetched>>,
 }
 
@@ -154,7 +146,7 @@ impl Progress {
 
     /// Bytes that readers may have: the tail of the object is held until the whole of it is known to be right.
     pub(crate) fn visible(&self) -> u64 {
-        if self.stage.is_whole() {
+        if self.fetched.is_some() {
             return self.written;
         }
         match self.length {

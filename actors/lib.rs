@@ -5,7 +5,7 @@
 //! [`handles`], never to an address; nothing here knows a package type.
 
 mod access_log;
-mod board;
+pub mod board;
 mod breakers;
 mod coordinator;
 mod events;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::watch;
 
-use super::ticket::crashed;
+use super::ticket::{bodiless, crashed};
 use super::{Progress, Stage};
 
 /// Most bytes of one read; as large as the HTTP server's write buffer.
@@ -65,7 +65,7 @@ impl Reader {
             }
             // A sender that goes right after its last word leaves that word to be read.
             let gone = self.progress.changed().await.is_err();
-            if gone && !settles(&self.progress.borrow().stage) {
+            if gone && !settles(&self.progress.borrow()) {
                 return Err(crashed());
             }
         }
@@ -100,25 +100,22 @@ impl Reader {
 }
 
 fn view(now: &Progress) -> Result<View, Fault> {
-    match &now.stage {
-        Stage::Failed(fault) => Err(fault.clone()),
-        Stage::Same(_) => Err(Fault::ours(
-            Kind::Internal,
-            "the answer has no body",
-            "asked for the body of a 304",
-        )),
-        Stage::Waiting | Stage::Filling | Stage::Verified | Stage::Landed(_) | Stage::Unstored(_) => {
-            Ok(View {
-                visible: now.visible(),
-                whole: now.stage.is_whole(),
-            })
-        }
+    if let Stage::Failed(fault) = &now.stage {
+        return Err(fault.clone());
     }
+    let whole = now.fetched.is_some();
+    if now.stage.is_end() && !whole {
+        return Err(bodiless());
+    }
+    Ok(View {
+        visible: now.visible(),
+        whole,
+    })
 }
 
 /// Whether a reader can come to its end without the flight saying more.
-fn settles(stage: &Stage) -> bool {
-    stage.is_whole() || stage.is_end()
+fn settles(now: &Progress) -> bool {
+    now.fetched.is_some() || now.stage.is_end()
 }
 
 fn unreadable(cause: impl std::fmt::Display) -> Fault {

@@ -64,19 +64,13 @@ impl Ticket {
         opened.unwrap_or_else(|_held_long_enough| unfailed(self.progress()))
     }
 
-    /// Waits until the body is whole and checked; storing it may go on. Meaningless, so `Internal`, where upstream
-    /// confirmed the stored copy instead.
+    /// Waits until the body is whole and checked; storing it may go on. `Internal` where there is no body, because the
+    /// stored copy is still right.
     pub async fn verified(&self) -> Result<Arc<Fetched>, Fault> {
         let now = self
-            .until(|now| now.stage.is_whole() || now.stage.is_end())
+            .until(|now| now.fetched.is_some() || now.stage.is_end())
             .await?;
-        now.fetched.ok_or_else(|| {
-            Fault::ours(
-                Kind::Internal,
-                "the answer has no body",
-                "asked for the body of a 304",
-            )
-        })
+        now.fetched.ok_or_else(bodiless)
     }
 
     /// Waits for the end: `Landed`, `Unstored` or `Same`.
@@ -105,6 +99,15 @@ fn unfailed(now: Progress) -> Result<Progress, Fault> {
         return Err(fault);
     }
     Ok(now)
+}
+
+/// There is nothing to read where a stored copy turned out to be right.
+pub(super) fn bodiless() -> Fault {
+    Fault::ours(
+        Kind::Internal,
+        "the answer has no body",
+        "asked for the body of a stored copy",
+    )
 }
 
 /// What followers of a flight see when its task vanished.
