@@ -1,7 +1,10 @@
 //! Requests and repositories for tests.
 
+use artifactapi_core::entry::{EntryKey, Lifetime};
+use artifactapi_core::key::ObjectName;
 use artifactapi_core::plan::{Ask, Plan, Verb, Want};
-use artifactapi_core::{Fault, Headers, Key};
+use artifactapi_core::{Digest, Entry, Fault, Headers, Key, RepoId, Time};
+use uuid::Uuid;
 
 use crate::Repo;
 
@@ -42,4 +45,24 @@ pub(crate) fn served(plan: Result<Plan, Fault>) -> Want {
         panic!("{plan:?} serves nothing");
     };
     want
+}
+
+/// An entry of this key in some repository.
+pub(crate) fn entry(key: Key) -> Entry {
+    Entry {
+        id: EntryKey::new(RepoId(Uuid::nil()), key),
+        digest: Digest::sha256(b""),
+        object: ObjectName::stored("blobs/x"),
+        size: 0,
+        lifetime: Lifetime::Mutable,
+        media: "text/html".to_owned(),
+        etag: None,
+        last_modified: None,
+        kept: Headers::new(),
+        source_url: None,
+        proven: true,
+        fetched_at: Time::default(),
+        validated_at: Time::default(),
+        expires_at: None,
+    }
 }
