@@ -3,5 +3,18 @@
 //!
 //! Nothing here knows a package type, a request or an upstream. Every implementation passes the suite of its port.
 
+pub mod blobs;
+pub mod catalog;
+#[cfg(any(test, feature = "conformance"))]
+#[expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "the suites are tests, called from other crates too"
+)]
+pub mod conformance;
 mod folder;
+pub mod hot;
+pub mod lock;
 pub mod spool;
+mod trouble;

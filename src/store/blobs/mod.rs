@@ -1,0 +1,3 @@
+//! The port of blobs implemented.
+
+pub mod fs;

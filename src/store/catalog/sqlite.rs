@@ -1,0 +1,128 @@
+//! The catalog embedded: SQLite in one file, one writer, many readers.
+//!
+//! What is acknowledged is on the disk (`synchronous=FULL`). Every transaction that writes begins as a writer, so
+//! that it never fails half-way for having read first. One process per file is the data folder's lock's business.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use artifactapi_core::clock::SystemClock;
+use artifactapi_core::fault::Fault;
+use artifactapi_core::port::catalog::Catalog;
+use artifactapi_core::{Clock, Time};
+use sqlx::ConnectOptions as _;
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::migrate;
+use crate::trouble::catalog;
+
+/// Connections for reading.
+const READERS: u32 = 8;
+/// How long to wait for a lock that another process holds, and for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Statements slower than this are logged.
+const SLOW: Duration = Duration::from_secs(1);
+/// Begins a transaction as a writer.
+const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+
+/// A transaction of either pool.
+pub(super) type Transaction = sqlx::Transaction<'static, sqlx::Sqlite>;
+
+/// A catalog in a file. Clones share its connections.
+#[derive(Clone)]
+pub struct Sqlite {
+    pub(super) read: SqlitePool,
+    pub(super) write: SqlitePool,
+    clock: Arc<dyn Clock>,
+}
+
+impl Sqlite {
+    /// Opens the file, makes it if it is missing (readable by its owner alone), and migrates it.
+    pub async fn open(file: &Path) -> Result<Self, Fault> {
+        Self::open_with(file, SystemClock::shared()).await
+    }
+
+    /// Like [`open`](Self::open), with the clock that says when a blob lost its last entry.
+    pub async fn open_with(file: &Path, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+        let mut options = OpenOptions::new();
+        // Repositories' credentials are in it.
+        let made = options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(file);
+        drop(made.map_err(catalog)?);
+        let options = options_for(file)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let write = pool(options.clone(), 1).await?;
+        let mut tx = write.begin_with(BEGIN_WRITE).await.map_err(catalog)?;
+        migrate::apply(&mut tx, migrate::SQLITE, clock.now()).await?;
+        tx.commit().await.map_err(catalog)?;
+        let read = pool(options.pragma("query_only", "ON"), READERS).await?;
+        Ok(Self { read, write, clock })
+    }
+
+    /// Opens an existing file without writing to it, beside a server or alone. Every method that would write fails.
+    pub async fn open_read_only(file: &Path) -> Result<Self, Fault> {
+        let read = pool(options_for(file).read_only(true).pragma("query_only", "ON"), 2).await?;
+        let mut db = read.acquire().await.map_err(catalog)?;
+        migrate::verify(&mut db, migrate::SQLITE).await?;
+        drop(db);
+        Ok(Self {
+            write: read.clone(),
+            read,
+            clock: SystemClock::shared(),
+        })
+    }
+
+    /// Closes all connections; the write-ahead log is folded into the file.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+
+    /// Begins a transaction that excludes every other writer. Dropped without commit, it leaves nothing.
+    pub(super) async fn begin(&self) -> Result<Transaction, Fault> {
+        self.write.begin_with(BEGIN_WRITE).await.map_err(catalog)
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.clock.now()
+    }
+}
+
+impl Catalog for Sqlite {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+}
+
+fn options_for(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        .log_statements(log::LevelFilter::Off)
+        .log_slow_statements(log::LevelFilter::Warn, SLOW)
+}
+
+async fn pool(options: SqliteConnectOptions, connections: u32) -> Result<SqlitePool, Fault> {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+        .map_err(catalog)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! What SQLite adds to the port.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use artifactapi_core::fault::Kind;
+use artifactapi_core::port::catalog::{Journal as _, Repositories as _};
+use sqlx::Row as _;
+
+use super::super::sql;
+use super::*;
+
+struct Fresh {
+    dir: tempfile::TempDir,
+}
+
+impl Fresh {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self { dir }
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.dir.path().join("catalog.db")
+    }
+
+    async fn open(&self) -> Sqlite {
+        Sqlite::open(&self.file()).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn every_statement_is_prepared_on_a_fresh_database() {
+    let fresh = Fresh::new();
+    let db = fresh.open().await;
+    for (name, text) in sql::ALL {
+        for rows in [1, 3] {
+            let text = sqlx::AssertSqlSafe(format!("EXPLAIN {}", sql::for_rows(text, rows)));
+            let ran = sqlx::query(text).fetch_all(&db.write).await;
+            assert!(ran.is_ok(), "{name}: {:?}", ran.err());
+        }
+    }
+}
+
+/// A table read from end to end is slow when it is large. Allowed where everything is wanted, and for the search for
+/// damage.
+#[tokio::test]
+async fn statements_find_their_rows_by_index() {
+    let fresh = Fresh::new();
+    let db = fresh.open().await;
+    for (name, text) in sql::ALL {
+        let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
+        let plan = sqlx::query(plan).fetch_all(&db.read).await.unwrap();
+        let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+        let scans = plan
+            .iter()
+            .any(|step| step.starts_with("SCAN") && !step.contains("CONSTANT ROW"));
+        let plan = plan.join("; ");
+        assert_eq!(
+            scans,
+            matches!(*name, "REPOSITORIES" | "DANGLING"),
+            "{name}: {plan}"
+        );
+        // One digest has few entries.
+        let sorts = plan.contains("TEMP B-TREE") && *name != "CACHED_ENTRIES_OF_DIGEST";
+        assert!(!sorts, "{name}: {plan}");
+    }
+}
+
+#[tokio::test]
+async fn commits_reach_the_disk_and_reads_never_write() {
+    let fresh = Fresh::new();
+    let db = fresh.open().await;
+    for (pool, pragma, wanted) in [
+        (&db.write, "synchronous", "2"),
+        (&db.write, "journal_mode", "wal"),
+        (&db.write, "foreign_keys", "1"),
+        (&db.write, "query_only", "0"),
+        (&db.read, "query_only", "1"),
+    ] {
+        let text = format!("SELECT CAST({pragma} AS text) FROM pragma_{pragma}");
+        let found = sqlx::query_scalar(sqlx::AssertSqlSafe(text)).fetch_one(pool);
+        let found: String = found.await.unwrap();
+        assert_eq!(found, wanted, "{pragma}");
+    }
+}
+
+#[tokio::test]
+async fn the_file_is_readable_by_its_owner_alone() {
+    let fresh = Fresh::new();
+    let _db = fresh.open().await;
+    let mode = std::fs::metadata(fresh.file()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn opening_again_migrates_nothing_and_keeps_everything() {
+    let fresh = Fresh::new();
+    let db = fresh.open().await;
+    db.settle("name", "value").await.unwrap();
+    db.close().await;
+    let db = fresh.open().await;
+    assert_eq!(db.setting("name").await.unwrap().as_deref(), Some("value"));
+    let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM schema_migrations")
+        .fetch_one(&db.read)
+        .await
+        .unwrap();
+    assert_eq!(applied, 1);
+}
+
+#[tokio::test]
+async fn many_may_open_a_new_file_at_once() {
+    let fresh = Fresh::new();
+    let file = fresh.file();
+    let all = futures_util::future::join_all((0..6).map(|_| Sqlite::open(&file))).await;
+    for db in all {
+        assert_eq!(db.unwrap().repositories().await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_catalog_is_refused_by_name() {
+    let fresh = Fresh::new();
+    let db = fresh.open().await;
+    sqlx::query("INSERT INTO schema_migrations VALUES (2, 'later', 'sha256:00', 0)")
+        .execute(&db.write)
+        .await
+        .unwrap();
+    db.close().await;
+    for opened in [
+        Sqlite::open(&fresh.file()).await,
+        Sqlite::open_read_only(&fresh.file()).await,
+    ] {
+        let fault = opened.err().unwrap();
+        assert_eq!(fault.kind, Kind::StoreUnavailable);
+        assert!(fault.what.contains("newer version"), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_catalog_with_another_history_is_refused() {
+    let fresh = Fresh::new();
+    let db = fresh.open().await;
+    sqlx::query("UPDATE schema_migrations SET checksum = 'sha256:00'")
+        .execute(&db.write)
+        .await
+        .unwrap();
+    db.close().await;
+    let fault = Sqlite::open(&fresh.file()).await.err().unwrap();
+    assert!(fault.what.contains("migration 1"), "{fault:?}");
+}
+
+#[tokio::test]
+async fn a_failed_migration_leaves_nothing() {
+    let fresh = Fresh::new();
+    let db = fresh.open().await;
+    let mut tx = db.begin().await.unwrap();
+    let broken = migrate::Migration::test(2, "CREATE TABLE more (a); CREATE TABLE blobs (a);");
+    let known = [migrate::SQLITE[0].clone(), broken];
+    assert!(migrate::apply(&mut tx, &known, Time(0)).await.is_err());
+    drop(tx);
+    db.close().await;
+    let db = fresh.open().await;
+    let more = sqlx::query("SELECT * FROM more").fetch_all(&db.read).await;
+    assert!(more.is_err());
+}
+
+#[tokio::test]
+async fn reading_beside_a_server_sees_its_commits_and_writes_nothing() {
+    let fresh = Fresh::new();
+    assert!(
+        Sqlite::open_read_only(&fresh.file()).await.is_err(),
+        "there is no file yet"
+    );
+    assert!(!fresh.file().exists());
+    let server = fresh.open().await;
+    let beside = Sqlite::open_read_only(&fresh.file()).await.unwrap();
+    server.settle("name", "value").await.unwrap();
+    assert_eq!(beside.setting("name").await.unwrap().as_deref(), Some("value"));
+    let fault = beside.settle("other", "value").await.unwrap_err();
+    assert_eq!(fault.kind, Kind::StoreUnavailable);
+    beside.close().await;
+    server.close().await;
+    let alone = Sqlite::open_read_only(&fresh.file()).await.unwrap();
+    assert_eq!(alone.setting("name").await.unwrap().as_deref(), Some("value"));
+}
+
+#[tokio::test]
+async fn an_empty_file_is_no_catalog_to_read() {
+    let fresh = Fresh::new();
+    std::fs::write(fresh.file(), b"").unwrap();
+    let fault = Sqlite::open_read_only(&fresh.file()).await.err().unwrap();
+    assert!(fault.what.contains("not migrated"), "{fault:?}");
+}

@@ -1,0 +1,3 @@
+//! The port of hints implemented.
+
+pub mod memory;
