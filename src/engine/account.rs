@@ -35,7 +35,11 @@ impl Account {
 
     /// Counts a stream's bytes and closes the row when the stream is dropped.
     pub(crate) fn follow(self, stream: ByteStream) -> ByteStream {
-        Box::pin(Counted { stream, sent: 0, account: Some(self) })
+        Box::pin(Counted {
+            stream,
+            sent: 0,
+            account: Some(self),
+        })
     }
 }
 

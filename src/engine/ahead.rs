@@ -33,8 +33,12 @@ pub(crate) async fn beside(quest: &Quest, x: &Exchange, progress: &Progress) -> 
 fn part(x: &Exchange, progress: &Progress) -> Option<(u64, std::ops::Range<u64>)> {
     let (size, asked) = (progress.length?, x.headers.get("range").filter(|_| !x.head)?);
     let head = progress.head.as_ref()?;
-    let validators = Validators { etag: head.headers.get("etag"), last_modified: None };
-    let proceeds = conditional::evaluate(&x.headers, &validators, false) == Precondition::Proceed { range: true };
+    let validators = Validators {
+        etag: head.headers.get("etag"),
+        last_modified: None,
+    };
+    let proceeds =
+        conditional::evaluate(&x.headers, &validators, false) == Precondition::Proceed { range: true };
     match range::decide(Some(asked), size) {
         RangeVerdict::Part(part) if proceeds => Some((size, part)),
         _ => None,
@@ -48,14 +52,23 @@ async fn ranged(
     size: u64,
     part: &std::ops::Range<u64>,
 ) -> Result<Option<Answer>, Fault> {
-    let Some(head) = &progress.head else { return Ok(None) };
-    let Some(etag) = head.headers.get("etag").filter(|tag| artifactapi_core::entry::is_strong(tag)) else {
+    let Some(head) = &progress.head else {
+        return Ok(None);
+    };
+    let Some(etag) = head
+        .headers
+        .get("etag")
+        .filter(|tag| artifactapi_core::entry::is_strong(tag))
+    else {
         return Ok(None);
     };
     let mut request = quest.ask()?;
     request.method = Method::Get;
     request.urls = vec![head.url.clone()];
-    request.headers.set("range", format!("bytes={}-{}", part.start, part.end.saturating_sub(1)));
+    request.headers.set(
+        "range",
+        format!("bytes={}-{}", part.start, part.end.saturating_sub(1)),
+    );
     request.headers.set("if-range", etag);
     let answer = relay::send(quest, request).await?;
     let fits = answer.head.status == 206
@@ -74,6 +87,14 @@ fn response(quest: &Quest, answer: Answer, size: u64, part: &std::ops::Range<u64
         headers.set("etag", etag);
     }
     mark(&mut headers, Outcome::RangedPast, None);
-    let body = Body::Stream { length: Some(part.end - part.start), stream: answer.body };
-    Response { status: 206, headers, body, outcome: Outcome::RangedPast }
+    let body = Body::Stream {
+        length: Some(part.end - part.start),
+        stream: answer.body,
+    };
+    Response {
+        status: 206,
+        headers,
+        body,
+        outcome: Outcome::RangedPast,
+    }
 }

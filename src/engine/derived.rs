@@ -37,7 +37,11 @@ pub(crate) enum Page {
     /// The stored bytes, as they are.
     Source,
     /// Bytes of our own, with their validator.
-    Made { media: &'static str, body: Bytes, etag: Arc<str> },
+    Made {
+        media: &'static str,
+        body: Bytes,
+        etag: Arc<str>,
+    },
 }
 
 /// Pages by what they depend on, bounded by bytes.
@@ -53,7 +57,12 @@ pub(crate) fn pages(bytes: u64) -> Pages {
 }
 
 /// The served form of a document.
-pub(crate) async fn page(shared: &Shared, mount: &Mount, want: &Want, document: &Document) -> Result<Page, Fault> {
+pub(crate) async fn page(
+    shared: &Shared,
+    mount: &Mount,
+    want: &Want,
+    document: &Document,
+) -> Result<Page, Fault> {
     let made_of = MadeOf::new(document);
     let key = DerivedKey {
         package_type: mount.format.describe().name,
@@ -70,7 +79,9 @@ pub(crate) async fn page(shared: &Shared, mount: &Mount, want: &Want, document: 
     let (pages, format, want) = (shared.pages.clone(), mount.format, want.clone());
     // `try_get_with` lets one of many derive; the others wait on the blocking pool.
     let made = crate::blocking(move || {
-        pages.try_get_with(key, || made_of.derive(format, &want, source)).map_err(|fault| Fault::clone(&fault))
+        pages
+            .try_get_with(key, || made_of.derive(format, &want, source))
+            .map_err(|fault| Fault::clone(&fault))
     });
     made.await
 }
@@ -97,7 +108,12 @@ impl MadeOf {
             Document::Stored(entry) => Self::stored(entry),
             Document::Spooled(fetched) => Self {
                 url: Some(fetched.head.url.clone()),
-                media: fetched.head.headers.get("content-type").unwrap_or_default().to_owned(),
+                media: fetched
+                    .head
+                    .headers
+                    .get("content-type")
+                    .unwrap_or_default()
+                    .to_owned(),
                 digest: fetched.digests.sha256.clone(),
             },
         }
@@ -105,16 +121,33 @@ impl MadeOf {
 
     fn stored(entry: &Entry) -> Self {
         let url = entry.source_url.as_ref().and_then(|url| url.parse().ok());
-        Self { url, media: entry.media.clone(), digest: entry.digest.clone() }
+        Self {
+            url,
+            media: entry.media.clone(),
+            digest: entry.digest.clone(),
+        }
     }
 
-    fn derive(&self, format: &dyn Format, want: &Want, mut document: Box<dyn ReadSeek>) -> Result<Page, Fault> {
-        let source = Source { url: self.url.as_ref(), media: &self.media, digest: &self.digest };
+    fn derive(
+        &self,
+        format: &dyn Format,
+        want: &Want,
+        mut document: Box<dyn ReadSeek>,
+    ) -> Result<Page, Fault> {
+        let source = Source {
+            url: self.url.as_ref(),
+            media: &self.media,
+            digest: &self.digest,
+        };
         Ok(match format.derive(want, &mut document, &source)? {
             Derived::Source => Page::Source,
             Derived::Bytes { media, body } => {
                 let etag = format!("\"d-{}\"", Digest::sha256(&body).hex());
-                Page::Made { media, body: body.into(), etag: etag.into() }
+                Page::Made {
+                    media,
+                    body: body.into(),
+                    etag: etag.into(),
+                }
             }
         })
     }

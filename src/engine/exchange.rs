@@ -44,12 +44,17 @@ impl Exchange {
             item.eq_ignore_ascii_case("no-cache") || item.replace(' ', "").eq_ignore_ascii_case("max-age=0")
         };
         self.headers.items("cache-control").any(directive)
-            || self.headers.items("pragma").any(|item| item.eq_ignore_ascii_case("no-cache"))
+            || self
+                .headers
+                .items("pragma")
+                .any(|item| item.eq_ignore_ascii_case("no-cache"))
     }
 
     /// Whether the client wants a stored copy or nothing (RFC 9111 §5.2.1.7).
     pub(crate) fn only_if_cached(&self) -> bool {
-        self.headers.items("cache-control").any(|item| item.eq_ignore_ascii_case("only-if-cached"))
+        self.headers
+            .items("cache-control")
+            .any(|item| item.eq_ignore_ascii_case("only-if-cached"))
     }
 }
 

@@ -13,7 +13,12 @@ use crate::obtain::{Document, Wish};
 use crate::table::Mount;
 
 /// The fact `id` of the index `owner`, which is fetched or refreshed when it does not say it yet.
-pub(crate) async fn learn(shared: &Arc<Shared>, mount: &Arc<Mount>, owner: &Want, id: &str) -> Result<Fact, Fault> {
+pub(crate) async fn learn(
+    shared: &Arc<Shared>,
+    mount: &Arc<Mount>,
+    owner: &Want,
+    id: &str,
+) -> Result<Fact, Fault> {
     if let Some(fact) = shared.catalog.fact(mount.id(), &owner.key, id).await? {
         return Ok(fact);
     }
@@ -22,7 +27,10 @@ pub(crate) async fn learn(shared: &Arc<Shared>, mount: &Arc<Mount>, owner: &Want
     }
     // A copy that is fresh and does not name the file may be older than the file: it is confirmed first, at most
     // once per 30 s.
-    let wish = Wish { revalidate: true, only_if_cached: false };
+    let wish = Wish {
+        revalidate: true,
+        only_if_cached: false,
+    };
     // Boxed, because an index could itself be named by an index.
     let got = Box::pin(Quest::new(shared, mount, owner.clone()).obtain(wish)).await?;
     let (document, _) = got.document(shared.index_patience).await?;
@@ -30,8 +38,9 @@ pub(crate) async fn learn(shared: &Arc<Shared>, mount: &Arc<Mount>, owner: &Want
     match (found, document) {
         (Some(fact), _) => Ok(fact),
         (None, Document::Stored(_)) => Err(Fault::not_found("the index does not name this file")),
-        (None, Document::Spooled(_)) => {
-            Err(Fault::new(Kind::StoreUnavailable, "the index could not be stored, so its files are not known"))
-        }
+        (None, Document::Spooled(_)) => Err(Fault::new(
+            Kind::StoreUnavailable,
+            "the index could not be stored, so its files are not known",
+        )),
     }
 }

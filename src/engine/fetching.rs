@@ -37,15 +37,24 @@ impl Quest {
     /// Joins the flight for this want, or starts it.
     pub(crate) async fn fly(&self) -> Result<Ticket, Fault> {
         let request = self.ask()?;
-        let key = format!("{}/{}/{}/{}", self.id.repo, self.mount.repository.revision, self.id.variant, self.id.key);
+        let key = format!(
+            "{}/{}/{}/{}",
+            self.id.repo, self.mount.repository.revision, self.id.variant, self.id.key
+        );
         let flights = &self.shared.handles.flights;
-        flights.join(&key, || self.order(&key, request.clone())).await.map_err(|fault| self.explain(fault))
+        flights
+            .join(&key, || self.order(&key, request.clone()))
+            .await
+            .map_err(|fault| self.explain(fault))
     }
 
     /// A mismatch with a pinned digest is a changed immutable, which operators must tell from a bad transfer.
     pub(crate) fn explain(&self, fault: Fault) -> Fault {
         if fault.kind == Kind::Corrupt && self.pinned.is_some() {
-            return Fault { kind: Kind::Changed, ..fault };
+            return Fault {
+                kind: Kind::Changed,
+                ..fault
+            };
         }
         fault
     }
@@ -70,7 +79,9 @@ impl Quest {
 
     /// The SHA-256 that the bytes must have, if anything says so.
     pub(crate) fn sha256_known(&self) -> Option<Digest> {
-        self.digests().into_iter().find(|digest| digest.alg() == Alg::Sha256)
+        self.digests()
+            .into_iter()
+            .find(|digest| digest.alg() == Alg::Sha256)
     }
 
     /// The validator that a hit on these bytes will have, as far as it is known: upstream's strong tag, else the digest.
@@ -125,8 +136,12 @@ impl Quest {
 
 /// Artifacts whose digest is known, or whose name says that they are compressed, keep the bytes that came.
 fn coding(identity: bool, digest_known: bool, name: &str) -> Coding {
-    const COMPRESSED: &[&str] = &[".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".whl", ".egg", ".apk", ".rpm", ".jar"];
-    let compressed = COMPRESSED.iter().any(|suffix| name.to_ascii_lowercase().ends_with(suffix));
+    const COMPRESSED: &[&str] = &[
+        ".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".whl", ".egg", ".apk", ".rpm", ".jar",
+    ];
+    let compressed = COMPRESSED
+        .iter()
+        .any(|suffix| name.to_ascii_lowercase().ends_with(suffix));
     match identity {
         true if digest_known || compressed => Coding::Raw,
         true => Coding::Identity,
@@ -143,14 +158,20 @@ struct Arrival {
 impl Landing for Arrival {
     async fn found(&mut self) -> Option<Arc<Entry>> {
         let stored = self.quest.shared.shelf.stored(&self.quest.id).await?;
-        let newer = self.quest.copy.as_ref().is_none_or(|copy| stored.validated_at > copy.validated_at);
+        let newer = self
+            .quest
+            .copy
+            .as_ref()
+            .is_none_or(|copy| stored.validated_at > copy.validated_at);
         newer.then_some(stored)
     }
 
     fn judge(&mut self, head: &Head) -> Judgement {
         let format = self.quest.mount.format;
         match format.meaning(&self.quest.want, head.status) {
-            Meaning::Fresh => Judgement::Take { seal: format.seal(&self.quest.want, head) },
+            Meaning::Fresh => Judgement::Take {
+                seal: format.seal(&self.quest.want, head),
+            },
             Meaning::Same if self.quest.copy.is_some() => Judgement::Same,
             meaning => Judgement::Fail(fault_of(meaning, head)),
         }
@@ -162,11 +183,18 @@ impl Landing for Arrival {
 
     async fn same(&mut self, head: &Head) -> Result<Arc<Entry>, Fault> {
         let Some(copy) = self.quest.copy.clone() else {
-            return Err(Fault::new(Kind::Broken, "upstream confirmed a copy that it was not asked about"));
+            return Err(Fault::new(
+                Kind::Broken,
+                "upstream confirmed a copy that it was not asked about",
+            ));
         };
         let mut entry = Arc::unwrap_or_clone(copy);
         entry.etag = head.headers.get("etag").map(str::to_owned).or(entry.etag);
-        entry.last_modified = head.headers.get("last-modified").map(str::to_owned).or(entry.last_modified);
+        entry.last_modified = head
+            .headers
+            .get("last-modified")
+            .map(str::to_owned)
+            .or(entry.last_modified);
         store::confirm(&self.quest, entry).await
     }
 

@@ -3,6 +3,7 @@
 mod account;
 pub mod admin;
 mod ahead;
+mod changes;
 mod derived;
 pub mod exchange;
 mod facts;
@@ -108,7 +109,17 @@ pub(crate) struct Shared {
 impl Engine {
     /// Puts an engine together and reads the repositories.
     pub async fn new(parts: Parts) -> Result<Self, Fault> {
-        let Parts { clock, catalog, blobs, hot, upstream, handles, settings, observer, hooks } = parts;
+        let Parts {
+            clock,
+            catalog,
+            blobs,
+            hot,
+            upstream,
+            handles,
+            settings,
+            observer,
+            hooks,
+        } = parts;
         hooks.table.reload(catalog.as_ref()).await?;
         let negative = Duration::from_secs(settings.negative_seconds);
         let shelf = Shelf::new(Arc::clone(&catalog), hot, settings.entries, negative);
@@ -166,7 +177,13 @@ where
     F: FnOnce() -> Result<T, Fault> + Send + 'static,
 {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(Fault::ours(Kind::Internal, "a document could not be worked on", error)))
+    done.unwrap_or_else(|error| {
+        Err(Fault::ours(
+            Kind::Internal,
+            "a document could not be worked on",
+            error,
+        ))
+    })
 }
 
 /// Streams part of a whole spool.
@@ -176,14 +193,21 @@ fn spooled(spool: Arc<Spool>, span: std::ops::Range<u64>) -> ByteStream {
         if span.is_empty() {
             return Ok(None);
         }
-        let most = usize::try_from(span.end - span.start).unwrap_or(usize::MAX).min(256 << 10);
+        let most = usize::try_from(span.end - span.start)
+            .unwrap_or(usize::MAX)
+            .min(256 << 10);
         let (reading, at) = (Arc::clone(&spool), span.start);
         let read = move || {
-            reading.read_at(at, most).map_err(|e| Fault::ours(Kind::StoreUnavailable, "the spool cannot be read", e))
+            reading
+                .read_at(at, most)
+                .map_err(|e| Fault::ours(Kind::StoreUnavailable, "the spool cannot be read", e))
         };
         let piece = blocking(read).await?;
         if piece.is_empty() {
-            return Err(Fault::new(Kind::Internal, "the spool is shorter than what was fetched"));
+            return Err(Fault::new(
+                Kind::Internal,
+                "the spool is shorter than what was fetched",
+            ));
         }
         let next = span.start + piece.len() as u64..span.end;
         Ok(Some((piece, (spool, next))))

@@ -37,20 +37,40 @@ pub(crate) struct Wish {
 impl Quest {
     /// What is known of a want before anything is looked up.
     pub(crate) fn new(shared: &Arc<Shared>, mount: &Arc<Mount>, want: Want) -> Self {
-        let id = EntryKey { repo: mount.id(), key: want.key.clone(), variant: want.ask.0.to_owned() };
+        let id = EntryKey {
+            repo: mount.id(),
+            key: want.key.clone(),
+            variant: want.ask.0.to_owned(),
+        };
         let by_type = match want.class {
             Class::Immutable(_) => Lifetime::Immutable,
             Class::Index | Class::Mutable => Lifetime::Mutable,
         };
         let lifetime = mount.policy.lifetime(&want.key, by_type);
         let (shared, mount) = (Arc::clone(shared), Arc::clone(mount));
-        Self { shared, mount, want, id, lifetime, copy: None, fact: None, pinned: None }
+        Self {
+            shared,
+            mount,
+            want,
+            id,
+            lifetime,
+            copy: None,
+            fact: None,
+            pinned: None,
+        }
     }
 
     /// Stored bytes while they are fresh, else upstream's, else stale ones.
     pub(crate) async fn obtain(mut self, wish: Wish) -> Result<Got, Fault> {
-        let Some(entry) = self.shared.shelf.entry(&self.id).await? else { return self.miss(wish).await };
-        match freshness::decide(&entry, &self.mount.rules, self.shared.clock.now(), wish.revalidate) {
+        let Some(entry) = self.shared.shelf.entry(&self.id).await? else {
+            return self.miss(wish).await;
+        };
+        match freshness::decide(
+            &entry,
+            &self.mount.rules,
+            self.shared.clock.now(),
+            wish.revalidate,
+        ) {
             Freshness::Fresh => Ok(Got::Stored(entry, Outcome::Hit)),
             _ if wish.only_if_cached => Ok(Got::Stored(entry, Outcome::Stale)),
             Freshness::RefreshBehind => {
@@ -68,20 +88,31 @@ impl Quest {
     async fn miss(mut self, wish: Wish) -> Result<Got, Fault> {
         let revision = self.mount.repository.revision;
         if wish.only_if_cached {
-            return Err(Fault::client(Kind::Timeout, "there is no stored copy, and only-if-cached forbids to fetch one"));
+            return Err(Fault::client(
+                Kind::Timeout,
+                "there is no stored copy, and only-if-cached forbids to fetch one",
+            ));
         }
         if let Some(fault) = self.shared.shelf.absence(&self.id, revision).await {
             return Err(fault);
         }
         self.learn().await?;
         let ticket = self.depart().await?;
-        let outcome = if ticket.leader { Outcome::Miss } else { Outcome::Coalesced };
+        let outcome = if ticket.leader {
+            Outcome::Miss
+        } else {
+            Outcome::Coalesced
+        };
         Ok(Got::Flying(ticket, outcome))
     }
 
     /// Starts or joins the flight, unless the remote's breaker is open.
     pub(crate) async fn depart(&self) -> Result<Ticket, Fault> {
-        self.shared.handles.breakers.gate(self.mount.id(), self.mount.name()).await?;
+        self.shared
+            .handles
+            .breakers
+            .gate(self.mount.id(), self.mount.name())
+            .await?;
         self.fly().await
     }
 
@@ -102,7 +133,10 @@ impl Quest {
 
     /// Whether other bytes under an immutable name are a change to be noted rather than refused.
     pub(crate) fn may_change(&self) -> bool {
-        self.mount.repository.remote().is_none_or(|s| s.accept_changed || s.immutable_ttl > 0)
+        self.mount
+            .repository
+            .remote()
+            .is_none_or(|s| s.accept_changed || s.immutable_ttl > 0)
     }
 
     /// The content type to store: the type's own word, else upstream's, else what the name suggests.
@@ -145,7 +179,15 @@ impl Quest {
         self.learn().await?;
         let ticket = self.depart().await?;
         let progress = ticket.settled().await?;
-        let outcome = |same| if same { Outcome::Revalidated } else if ticket.leader { Outcome::Miss } else { Outcome::Coalesced };
+        let outcome = |same| {
+            if same {
+                Outcome::Revalidated
+            } else if ticket.leader {
+                Outcome::Miss
+            } else {
+                Outcome::Coalesced
+            }
+        };
         match progress.stage {
             Stage::Same(entry) => Ok(Got::Stored(entry, Outcome::Revalidated)),
             Stage::Landed(entry) => {
@@ -174,7 +216,8 @@ impl Got {
             Self::Flying(ticket, outcome) => (ticket, outcome),
         };
         let settled = tokio::time::timeout(limit, ticket.settled()).await;
-        let progress = settled.map_err(|_| Fault::new(Kind::Timeout, "upstream takes too long to send the index"))??;
+        let progress =
+            settled.map_err(|_| Fault::new(Kind::Timeout, "upstream takes too long to send the index"))??;
         match (progress.stage, progress.fetched) {
             (Stage::Landed(entry) | Stage::Same(entry), _) => Ok((Document::Stored(entry), outcome)),
             (_, Some(fetched)) => Ok((Document::Spooled(fetched), outcome)),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use artifactapi_core::Fault;
 use artifactapi_core::conditional;
 use artifactapi_core::digest::{Digests, Hasher};
 use artifactapi_core::entry::{Entry, EntryKey, Lifetime};
@@ -13,15 +14,14 @@ use artifactapi_core::outcome::Outcome;
 use artifactapi_core::plan::{Publish, Want};
 use artifactapi_core::port::ByteStream;
 use artifactapi_core::port::catalog::{Commit, Committed, Guard, Pin};
-use artifactapi_core::Fault;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
+use crate::Shared;
 use crate::exchange::{Access, Body, Exchange, Response};
 use crate::respond::mark;
 use crate::serve::Served;
 use crate::table::Mount;
-use crate::Shared;
 
 /// How many bytes are hashed and written at a time.
 const BATCH: usize = 256 << 10;
@@ -44,18 +44,40 @@ pub(crate) async fn put(
 ) -> Result<Served, Fault> {
     let local = mount.repository.local();
     let local = local.ok_or_else(|| Fault::client(Kind::MethodNotAllowed, "a remote takes no writes"))?;
-    let guard = guard(x, local.allow_overwrite.unwrap_or(mount.format.describe().allow_overwrite));
+    let guard = guard(
+        x,
+        local
+            .allow_overwrite
+            .unwrap_or(mount.format.describe().allow_overwrite),
+    );
     let body = body.ok_or_else(|| Fault::client(Kind::BadRequest, "the request has no body"))?;
     let object = ObjectName::upload(shared.new_id());
     // The commit weighs the whole repository under its lock; here only what could never fit is stopped early.
-    let room = if local.quota_bytes == 0 { u64::MAX } else { local.quota_bytes };
+    let room = if local.quota_bytes == 0 {
+        u64::MAX
+    } else {
+        local.quota_bytes
+    };
     let staged = stage(shared, &object, &put, (body, room)).await?;
-    if let Some(claimed) = put.claimed.iter().find(|claimed| staged.digests.matches(claimed) != Some(true)) {
+    if let Some(claimed) = put
+        .claimed
+        .iter()
+        .find(|claimed| staged.digests.matches(claimed) != Some(true))
+    {
         shared.discard(&object).await;
-        return Err(Fault::client(Kind::ChecksumMismatch, format!("the body is not what {} promises", claimed.alg().as_str())));
+        return Err(Fault::client(
+            Kind::ChecksumMismatch,
+            format!("the body is not what {} promises", claimed.alg().as_str()),
+        ));
     }
     let entry = entry(shared, mount, x, (&put.want, &object, staged));
-    let commit = Commit { entry, guard, pin: Pin::No, facts: None, quota: local.quota_bytes };
+    let commit = Commit {
+        entry,
+        guard,
+        pin: Pin::No,
+        facts: None,
+        quota: local.quota_bytes,
+    };
     let (status, entry) = commit_object(shared, commit).await?;
     tell(shared, mount, &entry.id, "put", entry.size);
     Ok(created(status, &entry))
@@ -91,7 +113,10 @@ async fn stage(
             batch.extend_from_slice(chunk);
         }
         if size > room {
-            return Err(Fault::client(Kind::TooLarge, "the body is larger than the repository's quota"));
+            return Err(Fault::client(
+                Kind::TooLarge,
+                "the body is larger than the repository's quota",
+            ));
         }
         if batch.len() >= BATCH || (chunk.is_none() && !batch.is_empty()) {
             let piece = batch.split().freeze();
@@ -103,7 +128,10 @@ async fn stage(
         }
     }
     writer.commit().await?;
-    Ok(Staged { size, digests: hasher.finish() })
+    Ok(Staged {
+        size,
+        digests: hasher.finish(),
+    })
 }
 
 async fn hash(mut hasher: Hasher, piece: Bytes) -> Result<Hasher, Fault> {
@@ -160,11 +188,17 @@ async fn commit_object(shared: &Shared, commit: Commit) -> Result<(u16, Entry), 
 
 fn refusal(refused: &Committed, guard: &Guard) -> Fault {
     match (refused, guard) {
-        (Committed::Refused, Guard::SameBytes) => {
-            Fault::client(Kind::Conflict, "other bytes exist under this name, and the repository keeps them")
+        (Committed::Refused, Guard::SameBytes) => Fault::client(
+            Kind::Conflict,
+            "other bytes exist under this name, and the repository keeps them",
+        ),
+        (Committed::Refused, _) => Fault::client(
+            Kind::PreconditionFailed,
+            "the condition of the request does not hold",
+        ),
+        (Committed::OverQuota, _) => {
+            Fault::client(Kind::TooLarge, "the repository's quota would be exceeded")
         }
-        (Committed::Refused, _) => Fault::client(Kind::PreconditionFailed, "the condition of the request does not hold"),
-        (Committed::OverQuota, _) => Fault::client(Kind::TooLarge, "the repository's quota would be exceeded"),
         (Committed::NoRepository, _) => Fault::not_found("the repository was deleted meanwhile"),
         (Committed::Stored { .. } | Committed::PinnedOther(_), _) => {
             Fault::new(Kind::Internal, "the catalog answered a write with nonsense")
@@ -177,31 +211,60 @@ fn created(status: u16, entry: &Entry) -> Served {
     headers.set("location", format!("/{}", entry.id.key.encode()));
     headers.set("repr-digest", repr_digest(entry));
     mark(&mut headers, Outcome::Local, None);
-    let response = Response { status, headers, body: Body::Bytes(Bytes::new()), outcome: Outcome::Local };
-    Served { response, entry: None }
+    let response = Response {
+        status,
+        headers,
+        body: Body::Bytes(Bytes::new()),
+        outcome: Outcome::Local,
+    };
+    Served {
+        response,
+        entry: None,
+    }
 }
 
 /// `Repr-Digest` of RFC 9530 §3.
 fn repr_digest(entry: &Entry) -> String {
     use base64::Engine as _;
     let bytes = hex::decode(entry.digest.hex()).unwrap_or_default();
-    format!("sha-256=:{}:", base64::engine::general_purpose::STANDARD.encode(bytes))
+    format!(
+        "sha-256=:{}:",
+        base64::engine::general_purpose::STANDARD.encode(bytes)
+    )
 }
 
 /// Removes a hosted object.
-pub(crate) async fn delete(shared: &Shared, mount: &Mount, x: &Exchange, want: &Want) -> Result<Served, Fault> {
+pub(crate) async fn delete(
+    shared: &Shared,
+    mount: &Mount,
+    x: &Exchange,
+    want: &Want,
+) -> Result<Served, Fault> {
     if mount.repository.local().is_none() {
         return Err(Fault::client(Kind::MethodNotAllowed, "a remote takes no writes"));
     }
     let id = EntryKey::new(mount.id(), want.key.clone());
-    match shared.catalog.remove_guarded(&id, &conditional::guard(&x.headers)).await? {
+    match shared
+        .catalog
+        .remove_guarded(&id, &conditional::guard(&x.headers))
+        .await?
+    {
         None => Err(Fault::not_found("this repository hosts no such object")),
-        Some(false) => Err(Fault::client(Kind::PreconditionFailed, "the condition of the request does not hold")),
+        Some(false) => Err(Fault::client(
+            Kind::PreconditionFailed,
+            "the condition of the request does not hold",
+        )),
         Some(true) => {
             tell(shared, mount, &id, "delete", 0);
             let mut headers = Headers::new();
             mark(&mut headers, Outcome::Local, None);
-            Ok(Response { status: 204, headers, body: Body::Empty, outcome: Outcome::Local }.into())
+            Ok(Response {
+                status: 204,
+                headers,
+                body: Body::Empty,
+                outcome: Outcome::Local,
+            }
+            .into())
         }
     }
 }

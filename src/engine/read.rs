@@ -19,12 +19,20 @@ use crate::table::Mount;
 use crate::{Shared, ahead, relay};
 
 /// Answers a read.
-pub(crate) async fn read(shared: &Arc<Shared>, mount: &Arc<Mount>, x: &Exchange, want: &Want) -> Result<Served, Fault> {
+pub(crate) async fn read(
+    shared: &Arc<Shared>,
+    mount: &Arc<Mount>,
+    x: &Exchange,
+    want: &Want,
+) -> Result<Served, Fault> {
     if mount.origin.is_none() {
         return hosted(shared, mount, x, want).await;
     }
     let quest = Quest::new(shared, mount, want.clone());
-    let wish = Wish { revalidate: x.wants_revalidation(), only_if_cached: x.only_if_cached() };
+    let wish = Wish {
+        revalidate: x.wants_revalidation(),
+        only_if_cached: x.only_if_cached(),
+    };
     if is_page(want) {
         let (document, outcome) = quest.obtain(wish).await?.document(shared.index_patience).await?;
         return page(shared, mount, x, want, (document, outcome)).await;
@@ -57,7 +65,12 @@ async fn stored(
     shown.dialect = mount.format.headers(want, &entry);
     let (response, cut) = shown.head(x)?;
     let span = match cut {
-        Cut::Nothing => return Ok(Served { response, entry: Some(entry.id.clone()) }),
+        Cut::Nothing => {
+            return Ok(Served {
+                response,
+                entry: Some(entry.id.clone()),
+            });
+        }
         Cut::Whole => 0..entry.size,
         Cut::Part(part) => part,
     };
@@ -65,8 +78,14 @@ async fn stored(
     let Some(stream) = shared.blobs.open(&entry.object, Some(span)).await? else {
         return Err(shared.lost(&entry).await);
     };
-    let body = Body::Stream { length: Some(length), stream };
-    Ok(Served { response: Response { body, ..response }, entry: Some(entry.id.clone()) })
+    let body = Body::Stream {
+        length: Some(length),
+        stream,
+    };
+    Ok(Served {
+        response: Response { body, ..response },
+        entry: Some(entry.id.clone()),
+    })
 }
 
 /// Answers with the derived form of an index.
@@ -99,7 +118,9 @@ async fn page(
         length: Some(body.len() as u64),
         ttl: entry.and_then(|entry| crate::obtain::ttl(entry, now)),
         age: entry.map(|entry| now.since(entry.validated_at).as_secs()),
-        dialect: entry.map(|entry| mount.format.headers(want, entry)).unwrap_or_default(),
+        dialect: entry
+            .map(|entry| mount.format.headers(want, entry))
+            .unwrap_or_default(),
     };
     let (mut response, cut) = shown.head(x)?;
     match cut {
@@ -107,7 +128,10 @@ async fn page(
         Cut::Whole => response.body = Body::Bytes(body),
         Cut::Part(part) => response.body = Body::Bytes(slice(&body, &part)),
     }
-    Ok(Served { response, entry: entry.map(|entry| entry.id.clone()) })
+    Ok(Served {
+        response,
+        entry: entry.map(|entry| entry.id.clone()),
+    })
 }
 
 fn slice(body: &bytes::Bytes, part: &std::ops::Range<u64>) -> bytes::Bytes {
@@ -116,12 +140,20 @@ fn slice(body: &bytes::Bytes, part: &std::ops::Range<u64>) -> bytes::Bytes {
 }
 
 /// A whole body that could not be stored, from its spool.
-fn spooled_whole(x: &Exchange, want: &Want, fetched: &Arc<Fetched>, outcome: Outcome) -> Result<Served, Fault> {
+fn spooled_whole(
+    x: &Exchange,
+    want: &Want,
+    fetched: &Arc<Fetched>,
+    outcome: Outcome,
+) -> Result<Served, Fault> {
     let head = &fetched.head;
     let shown = Shown {
         want,
         outcome,
-        media: head.headers.get("content-type").unwrap_or("application/octet-stream"),
+        media: head
+            .headers
+            .get("content-type")
+            .unwrap_or("application/octet-stream"),
         etag: Some(client_etag(head.headers.get("etag"), &fetched.digests.sha256)),
         last_modified: head.headers.get("last-modified"),
         length: Some(fetched.size),
@@ -136,7 +168,10 @@ fn spooled_whole(x: &Exchange, want: &Want, fetched: &Arc<Fetched>, outcome: Out
         Cut::Part(part) => part,
     };
     let length = Some(span.end - span.start);
-    response.body = Body::Stream { length, stream: crate::spooled(Arc::clone(&fetched.spool), span) };
+    response.body = Body::Stream {
+        length,
+        stream: crate::spooled(Arc::clone(&fetched.spool), span),
+    };
     Ok(response.into())
 }
 
@@ -147,7 +182,9 @@ async fn flying(quest: Quest, x: &Exchange, ticket: &Ticket, outcome: Outcome) -
     let Progress { head: Some(head), .. } = &progress else {
         return match progress.stage {
             // The row landed between look-up and join; nobody was asked.
-            Stage::Landed(entry) | Stage::Same(entry) => stored(&quest.shared, x, target, entry, Outcome::Hit).await,
+            Stage::Landed(entry) | Stage::Same(entry) => {
+                stored(&quest.shared, x, target, entry, Outcome::Hit).await
+            }
             _ => Err(Fault::new(Kind::Internal, "a flight opened without a head")),
         };
     };
@@ -162,7 +199,11 @@ async fn flying(quest: Quest, x: &Exchange, ticket: &Ticket, outcome: Outcome) -
         media: &media,
         etag: quest.etag(head.headers.get("etag"), found),
         last_modified: head.headers.get("last-modified"),
-        length: progress.fetched.as_ref().map(|fetched| fetched.size).or(progress.length),
+        length: progress
+            .fetched
+            .as_ref()
+            .map(|fetched| fetched.size)
+            .or(progress.length),
         ttl: None,
         age: None,
         dialect: Vec::new(),
@@ -170,10 +211,21 @@ async fn flying(quest: Quest, x: &Exchange, ticket: &Ticket, outcome: Outcome) -
     let length = shown.length;
     let (mut response, cut) = shown.head(x)?;
     let (span, length) = match cut {
-        Cut::Nothing => return Ok(Served { response, entry: Some(quest.id) }),
+        Cut::Nothing => {
+            return Ok(Served {
+                response,
+                entry: Some(quest.id),
+            });
+        }
         Cut::Whole => (None, length),
         Cut::Part(part) => (Some(part.clone()), Some(part.end - part.start)),
     };
-    response.body = Body::Stream { length, stream: ticket.body(span) };
-    Ok(Served { response, entry: Some(quest.id) })
+    response.body = Body::Stream {
+        length,
+        stream: ticket.body(span),
+    };
+    Ok(Served {
+        response,
+        entry: Some(quest.id),
+    })
 }

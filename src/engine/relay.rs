@@ -53,14 +53,20 @@ pub(crate) async fn send(quest: &Quest, request: Request) -> Result<Answer, Faul
 fn respond(quest: &Quest, x: &Exchange, head: &Head) -> Result<Served, Fault> {
     let said = head.headers.get("content-type").map(str::to_owned);
     let media = quest.media(said);
-    let length = head.headers.get("content-length").and_then(|length| length.parse().ok());
+    let length = head
+        .headers
+        .get("content-length")
+        .and_then(|length| length.parse().ok());
     let shown = Shown {
         want: &quest.want,
         outcome: Outcome::Relay,
         media: &media,
         etag: quest.etag(head.headers.get("etag"), None),
         last_modified: head.headers.get("last-modified"),
-        length: head.length.or(length).or(quest.fact.as_ref().and_then(|fact| fact.size)),
+        length: head
+            .length
+            .or(length)
+            .or(quest.fact.as_ref().and_then(|fact| fact.size)),
         ttl: None,
         age: None,
         dialect: Vec::new(),

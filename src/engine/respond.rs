@@ -48,11 +48,17 @@ impl Shown<'_> {
     /// Status, fields and the bytes to send, by the conditions and range of the request (RFC 9110 §13.2.2).
     pub(crate) fn head(&self, x: &Exchange) -> Result<(Response, Cut), Fault> {
         let last_modified = self.last_modified.and_then(Time::parse_http_date);
-        let validators = Validators { etag: self.etag.as_deref(), last_modified };
+        let validators = Validators {
+            etag: self.etag.as_deref(),
+            last_modified,
+        };
         let ranged = match conditional::evaluate(&x.headers, &validators, false) {
             Precondition::NotModified => return Ok((self.response(304, Body::Empty), Cut::Nothing)),
             Precondition::Failed => {
-                return Err(Fault::client(Kind::PreconditionFailed, "the object is not the one that was meant"));
+                return Err(Fault::client(
+                    Kind::PreconditionFailed,
+                    "the object is not the one that was meant",
+                ));
             }
             Precondition::Proceed { range } => range && !x.head,
         };
@@ -96,7 +102,12 @@ impl Shown<'_> {
         for (name, value) in &self.dialect {
             headers.set(name, value.as_str());
         }
-        Response { status, headers, body, outcome: self.outcome }
+        Response {
+            status,
+            headers,
+            body,
+            outcome: self.outcome,
+        }
     }
 
     /// RFC 9110 §15.5.17: the size is told in `Content-Range`.
@@ -153,7 +164,10 @@ pub(crate) fn disposition(name: &str) -> String {
     if !name.is_empty() && name.chars().all(plain) {
         return format!("attachment; filename=\"{name}\"");
     }
-    format!("attachment; filename*=UTF-8''{}", encode_path(name).replace(['\'', '(', ')', '*'], "_"))
+    format!(
+        "attachment; filename*=UTF-8''{}",
+        encode_path(name).replace(['\'', '(', ')', '*'], "_")
+    )
 }
 
 #[cfg(test)]

@@ -28,7 +28,10 @@ pub(crate) struct Served {
 
 impl From<Response> for Served {
     fn from(response: Response) -> Self {
-        Self { response, entry: None }
+        Self {
+            response,
+            entry: None,
+        }
     }
 }
 
@@ -54,12 +57,22 @@ impl Engine {
         self.account(&x, mount.as_deref(), begun, served)
     }
 
-    async fn on_mount(&self, mount: &Arc<Mount>, x: &Exchange, body: Option<ByteStream>) -> Result<Served, Fault> {
+    async fn on_mount(
+        &self,
+        mount: &Arc<Mount>,
+        x: &Exchange,
+        body: Option<ByteStream>,
+    ) -> Result<Served, Fault> {
         if x.who == Access::Anonymous && !mount.anonymous_read() {
             return Err(Fault::client(Kind::Unauthorized, "this repository wants a token"));
         }
         let key = Key::decode(&x.raw_path)?;
-        let ask = Ask { verb: x.verb, key, query: x.query.clone(), headers: x.headers.clone() };
+        let ask = Ask {
+            verb: x.verb,
+            key,
+            query: x.query.clone(),
+            headers: x.headers.clone(),
+        };
         match mount.format.route(&ask, &mount.repo())? {
             Plan::Answer(reply) => Ok(answer(reply).into()),
             Plan::Redirect(to) => Ok(redirect(&to).into()),
@@ -112,7 +125,10 @@ impl Engine {
             clock: Arc::clone(&self.shared.clock),
         };
         response.body = match response.body {
-            Body::Stream { length, stream } => Body::Stream { length, stream: account.follow(stream) },
+            Body::Stream { length, stream } => Body::Stream {
+                length,
+                stream: account.follow(stream),
+            },
             Body::Bytes(bytes) => {
                 account.close(bytes.len() as u64);
                 Body::Bytes(bytes)
@@ -140,12 +156,22 @@ impl Engine {
 fn answer(reply: Reply) -> Response {
     let mut headers = reply.headers;
     headers.set("content-type", reply.media);
-    Response { status: reply.status, headers, body: Body::Bytes(reply.body.into()), outcome: Outcome::Relay }
+    Response {
+        status: reply.status,
+        headers,
+        body: Body::Bytes(reply.body.into()),
+        outcome: Outcome::Relay,
+    }
 }
 
 fn redirect(to: &str) -> Response {
     let headers = Headers::from_iter([("location", to)]);
-    Response { status: 308, headers, body: Body::Bytes("".into()), outcome: Outcome::Relay }
+    Response {
+        status: 308,
+        headers,
+        body: Body::Bytes("".into()),
+        outcome: Outcome::Relay,
+    }
 }
 
 /// A fault in the dialect of the repository's type.
@@ -165,17 +191,36 @@ pub(crate) fn failure(fault: &Fault, mount: Option<&Mount>, head: bool) -> Respo
     if fault.cause.is_some() || fault.kind.status() >= 500 {
         log::warn!(repository = mount.map_or("", Mount::name), code = fault.kind.code(); "{fault:?}");
     }
-    let body = if head { Body::Measured(Some(body.len() as u64)) } else { Body::Bytes(body.into()) };
-    Response { status: fault.kind.status(), headers, body, outcome }
+    let body = if head {
+        Body::Measured(Some(body.len() as u64))
+    } else {
+        Body::Bytes(body.into())
+    };
+    Response {
+        status: fault.kind.status(),
+        headers,
+        body,
+        outcome,
+    }
 }
 
 /// Fields that belong to a status (RFC 9110 §11.6.1, §15.5.6).
 fn dress(headers: &mut Headers, fault: &Fault, mount: Option<&Mount>) {
     match fault.kind {
-        Kind::Unauthorized => headers.set("www-authenticate", "Basic realm=\"artifactapi\", Bearer realm=\"artifactapi\""),
+        Kind::Unauthorized => headers.set(
+            "www-authenticate",
+            "Basic realm=\"artifactapi\", Bearer realm=\"artifactapi\"",
+        ),
         Kind::MethodNotAllowed => {
             let hosts = mount.is_some_and(|mount| mount.repository.local().is_some());
-            headers.set("allow", if hosts { "GET, HEAD, PUT, DELETE" } else { "GET, HEAD" });
+            headers.set(
+                "allow",
+                if hosts {
+                    "GET, HEAD, PUT, DELETE"
+                } else {
+                    "GET, HEAD"
+                },
+            );
         }
         _ => {}
     }

@@ -21,8 +21,18 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    pub(crate) fn new(catalog: Arc<dyn Catalog>, hot: Arc<dyn Hot>, size: u64, negative_ttl: Duration) -> Self {
-        Self { entries: Cache::new(size), catalog, hot, negative_ttl }
+    pub(crate) fn new(
+        catalog: Arc<dyn Catalog>,
+        hot: Arc<dyn Hot>,
+        size: u64,
+        negative_ttl: Duration,
+    ) -> Self {
+        Self {
+            entries: Cache::new(size),
+            catalog,
+            hot,
+            negative_ttl,
+        }
     }
 
     /// The entry of a remote, from memory or the catalog.
@@ -63,7 +73,11 @@ impl Shelf {
     /// Remembers that upstream has no such thing.
     pub(crate) async fn absent(&self, id: &EntryKey, revision: i64, kind: Kind) {
         let value = kind.code().as_bytes().to_vec();
-        if let Err(fault) = self.hot.set(&negative_key(id, revision), value, self.negative_ttl).await {
+        if let Err(fault) = self
+            .hot
+            .set(&negative_key(id, revision), value, self.negative_ttl)
+            .await
+        {
             log::debug!("a negative answer is not remembered: {fault:?}");
         }
     }
@@ -71,7 +85,11 @@ impl Shelf {
     /// What upstream said a moment ago, if it had no such thing.
     pub(crate) async fn absence(&self, id: &EntryKey, revision: i64) -> Option<Fault> {
         let value = self.hot.get(&negative_key(id, revision)).await.ok().flatten()?;
-        let kind = if value == Kind::Gone.code().as_bytes() { Kind::Gone } else { Kind::NotFound };
+        let kind = if value == Kind::Gone.code().as_bytes() {
+            Kind::Gone
+        } else {
+            Kind::NotFound
+        };
         Some(Fault::new(kind, "upstream has no such object"))
     }
 

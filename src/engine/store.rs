@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use artifactapi_actors::flight::Fetched;
+use artifactapi_core::Fault;
 use artifactapi_core::entry::{Entry, Lifetime};
 use artifactapi_core::event::{Event, EventKind};
 use artifactapi_core::fault::Kind;
@@ -11,7 +12,6 @@ use artifactapi_core::headers::Headers;
 use artifactapi_core::key::ObjectName;
 use artifactapi_core::plan::{Class, Fact};
 use artifactapi_core::port::catalog::{Commit, Committed, Guard, Pin};
-use artifactapi_core::Fault;
 use artifactapi_formats::Source;
 
 use crate::Shared;
@@ -23,15 +23,35 @@ const PIECE: usize = 256 << 10;
 /// Makes a fetched body durable and visible.
 pub(crate) async fn keep(quest: &Quest, fetched: &Fetched) -> Result<Arc<Entry>, Fault> {
     if !quest.shared.table.is_current(&quest.mount) {
-        return Err(Fault::new(Kind::Conflict, "the repository changed while the object was fetched"));
+        return Err(Fault::new(
+            Kind::Conflict,
+            "the repository changed while the object was fetched",
+        ));
     }
     let facts = facts(quest, fetched).await?;
     let entry = entry(quest, fetched);
-    if let Some(copy) = quest.copy.as_ref().filter(|copy| copy.digest == entry.digest && copy.proven == entry.proven) {
-        return confirm(quest, Entry { object: copy.object.clone(), ..entry }).await;
+    if let Some(copy) = quest
+        .copy
+        .as_ref()
+        .filter(|copy| copy.digest == entry.digest && copy.proven == entry.proven)
+    {
+        return confirm(
+            quest,
+            Entry {
+                object: copy.object.clone(),
+                ..entry
+            },
+        )
+        .await;
     }
     copy_spool(quest, fetched, &entry.object).await?;
-    let commit = Commit { guard: Guard::None, pin: pin(quest, fetched.proven), facts, quota: 0, entry };
+    let commit = Commit {
+        guard: Guard::None,
+        pin: pin(quest, fetched.proven),
+        facts,
+        quota: 0,
+        entry,
+    };
     commit_object(quest, commit).await
 }
 
@@ -55,7 +75,13 @@ pub(crate) async fn save_times(shared: &Shared, entry: Entry) {
 
 /// Upstream says that a document does not exist any more; artifacts stay, for whoever has pinned them.
 pub(crate) async fn withdraw(quest: &Quest) {
-    let Some(copy) = quest.copy.as_ref().filter(|copy| copy.lifetime == Lifetime::Mutable) else { return };
+    let Some(copy) = quest
+        .copy
+        .as_ref()
+        .filter(|copy| copy.lifetime == Lifetime::Mutable)
+    else {
+        return;
+    };
     let gone = [(copy.id.clone(), Some(copy.digest.clone()))];
     if let Err(fault) = quest.shared.catalog.remove(&gone, false).await {
         log::warn!(path = copy.id.key.as_str(); "a withdrawn document is not removed: {fault:?}");
@@ -105,7 +131,11 @@ async fn facts(quest: &Quest, fetched: &Fetched) -> Result<Option<Vec<Fact>>, Fa
     let mut document = fetched.spool.source();
     crate::blocking(move || {
         let media = head.headers.get("content-type").unwrap_or_default();
-        let source = Source { url: Some(&head.url), media, digest: &digest };
+        let source = Source {
+            url: Some(&head.url),
+            media,
+            digest: &digest,
+        };
         format.facts(&want, &mut document, &source).map(Some)
     })
     .await
@@ -118,7 +148,10 @@ async fn copy_spool(quest: &Quest, fetched: &Fetched, object: &ObjectName) -> Re
         let spool = Arc::clone(&fetched.spool);
         let piece = crate::blocking(move || spool.read_at(at, PIECE).map_err(spool_fault)).await?;
         if piece.is_empty() {
-            return Err(Fault::new(Kind::Internal, "the spool is shorter than what was fetched"));
+            return Err(Fault::new(
+                Kind::Internal,
+                "the spool is shorter than what was fetched",
+            ));
         }
         at += piece.len() as u64;
         writer.write(piece).await?;
@@ -144,7 +177,10 @@ async fn commit_object(quest: &Quest, commit: Commit) -> Result<Arc<Entry>, Faul
             }
             let entry = Arc::new(*entry);
             shared.shelf.put(&entry);
-            shared.shelf.hope(&entry.id, quest.mount.repository.revision).await;
+            shared
+                .shelf
+                .hope(&entry.id, quest.mount.repository.revision)
+                .await;
             Ok(entry)
         }
         Ok(refused) => {

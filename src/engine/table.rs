@@ -13,53 +13,70 @@ use artifactapi_core::repository::{RemoteSettings, RepoId, Repository};
 use artifactapi_formats::{Format, Repo};
 
 /// A repository, ready to serve.
-pub struct Mount {
+pub(crate) struct Mount {
     /// The catalog's row.
-    pub repository: Arc<Repository>,
+    pub(crate) repository: Arc<Repository>,
     /// Its package type.
-    pub format: &'static dyn Format,
+    pub(crate) format: &'static dyn Format,
     /// Its patterns.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// Its times.
-    pub rules: Rules,
+    pub(crate) rules: Rules,
     /// Its upstream; `None` for a local.
-    pub origin: Option<Arc<Origin>>,
+    pub(crate) origin: Option<Arc<Origin>>,
 }
 
 impl Mount {
     /// Compiles a repository's settings.
-    pub fn new(repository: Repository) -> Result<Self, Fault> {
+    pub(crate) fn new(repository: Repository) -> Result<Self, Fault> {
         let format = artifactapi_formats::named(&repository.package_type)
             .ok_or_else(|| Fault::not_found(format!("no package type {}", repository.package_type)))?;
         let ttl = format.describe().mutable_ttl;
         let (policy, rules, origin) = match repository.remote() {
             Some(settings) => {
                 let policy = Policy::compile(settings).unwrap_or_else(|_| Policy::open());
-                (policy, rules(settings, ttl), Some(Arc::new(origin(&repository, settings))))
+                (
+                    policy,
+                    rules(settings, ttl),
+                    Some(Arc::new(origin(&repository, settings))),
+                )
             }
             None => (Policy::open(), hosted_rules(ttl), None),
         };
-        Ok(Self { repository: Arc::new(repository), format, policy, rules, origin })
+        Ok(Self {
+            repository: Arc::new(repository),
+            format,
+            policy,
+            rules,
+            origin,
+        })
     }
 
     /// Its identity.
-    pub fn id(&self) -> RepoId {
+    pub(crate) fn id(&self) -> RepoId {
         self.repository.id
     }
 
     /// Its name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.repository.name
     }
 
     /// What its format may know of it.
-    pub fn repo(&self) -> Repo<'_> {
-        let index = self.repository.remote().map(|settings| settings.index_url.as_ref().unwrap_or(&settings.base_url));
-        Repo { name: self.name(), local: self.repository.local().is_some(), index }
+    pub(crate) fn repo(&self) -> Repo<'_> {
+        let index = self
+            .repository
+            .remote()
+            .map(|settings| settings.index_url.as_ref().unwrap_or(&settings.base_url));
+        Repo {
+            name: self.name(),
+            local: self.repository.local().is_some(),
+            index,
+        }
     }
 
     /// Whether anyone may read it.
-    pub fn anonymous_read(&self) -> bool {
+    pub(crate) fn anonymous_read(&self) -> bool {
         match (self.repository.remote(), self.repository.local()) {
             (Some(settings), _) => settings.anonymous_read,
             (_, Some(settings)) => settings.anonymous_read,
@@ -79,21 +96,31 @@ fn rules(settings: &RemoteSettings, type_ttl: u64) -> Rules {
 }
 
 fn hosted_rules(mutable_ttl: u64) -> Rules {
-    Rules { immutable_ttl: 0, mutable_ttl, stale_on_error: false, max_stale: 0, stale_while_revalidate: 0 }
+    Rules {
+        immutable_ttl: 0,
+        mutable_ttl,
+        stale_on_error: false,
+        max_stale: 0,
+        stale_while_revalidate: 0,
+    }
 }
 
 fn origin(repository: &Repository, settings: &RemoteSettings) -> Origin {
     let credentials = match (&settings.token, &settings.username, &settings.password) {
         (Some(token), _, _) => Credentials::Bearer(token.clone()),
-        (None, Some(username), Some(password)) => {
-            Credentials::Basic { username: username.clone(), password: password.clone() }
-        }
+        (None, Some(username), Some(password)) => Credentials::Basic {
+            username: username.clone(),
+            password: password.clone(),
+        },
         _ => Credentials::Anonymous,
     };
     Origin {
         repo: repository.id,
         revision: repository.revision,
-        roots: std::iter::once(&settings.base_url).chain(&settings.index_url).cloned().collect(),
+        roots: std::iter::once(&settings.base_url)
+            .chain(&settings.index_url)
+            .cloned()
+            .collect(),
         credentials,
         mirrors: settings.mirrors.clone(),
         allow_networks: settings.allow_networks.clone(),
@@ -104,13 +131,13 @@ fn origin(repository: &Repository, settings: &RemoteSettings) -> Origin {
 
 /// All repositories by name.
 #[derive(Default)]
-pub struct Table {
+pub(crate) struct Table {
     mounts: ArcSwap<HashMap<String, Arc<Mount>>>,
 }
 
 impl Table {
     /// Reads the repositories anew.
-    pub async fn reload(&self, catalog: &dyn Catalog) -> Result<(), Fault> {
+    pub(crate) async fn reload(&self, catalog: &dyn Catalog) -> Result<(), Fault> {
         let mut mounts = HashMap::new();
         for repository in catalog.repositories().await? {
             let name = repository.name.clone();
@@ -126,19 +153,22 @@ impl Table {
     }
 
     /// The repository of this name.
-    pub fn get(&self, name: &str) -> Option<Arc<Mount>> {
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Mount>> {
         self.mounts.load().get(name).cloned()
     }
 
     /// Whether a mount is still the one in force: a fetch begun under older settings must not be stored.
-    pub fn is_current(&self, mount: &Mount) -> bool {
-        self.get(mount.name()).is_some_and(|now| {
-            now.id() == mount.id() && now.repository.revision == mount.repository.revision
-        })
+    pub(crate) fn is_current(&self, mount: &Mount) -> bool {
+        self.get(mount.name())
+            .is_some_and(|now| now.id() == mount.id() && now.repository.revision == mount.repository.revision)
     }
 
     /// Every repository, for the collector.
-    pub fn repositories(&self) -> Vec<Arc<Repository>> {
-        self.mounts.load().values().map(|mount| Arc::clone(&mount.repository)).collect()
+    pub(crate) fn repositories(&self) -> Vec<Arc<Repository>> {
+        self.mounts
+            .load()
+            .values()
+            .map(|mount| Arc::clone(&mount.repository))
+            .collect()
     }
 }
