@@ -7,7 +7,7 @@ use artifactapi_core::{Alg, Digest, Time};
 use url::Url;
 
 use super::names;
-use super::page::{File, Hashes, Page, Sidecar};
+use super::page::{File, Hashes, Page, Sidecar, resolve};
 
 /// The member that says when a file was published.
 const PUBLISHED: &str = "upload-time";
@@ -43,13 +43,6 @@ pub(super) fn facts(page: &Page<'_>, project: &str, answered: Option<&Url>) -> V
         });
     }
     once_each(facts)
-}
-
-/// A reference as an absolute HTTP URL without fragment.
-fn resolve(base: Option<&Url>, reference: &str) -> Option<Url> {
-    let mut url = Url::options().base_url(base).parse(reference).ok()?;
-    url.set_fragment(None);
-    matches!(url.scheme(), "http" | "https").then_some(url)
 }
 
 fn sidecars(file: &File<'_>, url: &Url, base: Option<&Url>, facts: &mut Vec<Fact>) {

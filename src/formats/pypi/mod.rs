@@ -127,7 +127,7 @@ fn read_page<'a>(bytes: &'a [u8], source: &Source<'_>) -> Result<Page<'a>, Fault
         Form::Json => json::page(bytes)?,
         Form::Html => html::page(bytes),
     };
-    page.keep_servable_files();
+    page.keep_servable_files(source.url);
     Ok(page)
 }
 

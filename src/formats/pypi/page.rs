@@ -1,10 +1,12 @@
 //! What a page of the index says, whichever form it came in. Unknown members of JSON stay as they were written.
 //!
 //! Text is borrowed from the document where that is possible; nothing here is checked beyond its shape, except that
-//! file names are safe, unique, and come with a reference that can be fetched.
+//! file names are safe, unique, and come with an address that can be fetched.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+
+use url::Url;
 
 use super::names;
 use crate::kit::fields::Fields;
@@ -28,14 +30,23 @@ pub(super) struct Page<'a> {
 }
 
 impl Page<'_> {
+    /// What relative references of the page are relative to: `<base href>`, else the URL that answered.
+    pub(super) fn base(&self, answered: Option<&Url>) -> Option<Url> {
+        let stated = self.base.as_deref().and_then(|base| resolve(answered, base));
+        stated.or_else(|| answered.cloned())
+    }
+
     /// Leaves out files that cannot be offered: unsafe or repeated names, references that are no HTTP.
-    pub(super) fn keep_servable_files(&mut self) {
+    pub(super) fn keep_servable_files(&mut self, answered: Option<&Url>) {
+        let base = self.base(answered);
         let mut seen = HashSet::with_capacity(self.files.len());
         let keep: Vec<bool> = self
             .files
             .iter()
             .map(|file| {
-                names::is_safe_file(&file.name) && is_fetchable(&file.url) && seen.insert(&*file.name)
+                names::is_safe_file(&file.name)
+                    && resolve(base.as_ref(), &file.url).is_some()
+                    && seen.insert(&*file.name)
             })
             .collect();
         let mut keep = keep.into_iter();
@@ -43,16 +54,11 @@ impl Page<'_> {
     }
 }
 
-/// Whether a reference is relative, or absolute and HTTP.
-fn is_fetchable(reference: &str) -> bool {
-    let reference = reference.trim_start();
-    let scheme = reference
-        .split_once([':', '/', '?', '#'])
-        .and_then(|(scheme, _)| reference.as_bytes().get(scheme.len()).map(|end| (scheme, end)));
-    match scheme {
-        Some((scheme, b':')) => scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http"),
-        _ => true,
-    }
+/// A reference as an absolute HTTP URL without fragment.
+pub(super) fn resolve(base: Option<&Url>, reference: &str) -> Option<Url> {
+    let mut url = Url::options().base_url(base).parse(reference).ok()?;
+    url.set_fragment(None);
+    matches!(url.scheme(), "http" | "https").then_some(url)
 }
 
 /// The list of all projects.
@@ -133,20 +139,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_relative_and_http_references_can_be_fetched() {
-        for good in [
-            "a.whl",
-            "../a:b.whl",
-            "/a",
-            "//h.example/a",
-            "https://h.example/a",
-            "HTTP://h.example/",
-            "?a:b",
+    fn only_http_references_can_be_fetched() {
+        let base: Url = "https://h.example/simple/a/".parse().unwrap();
+        let resolved = |reference: &str| resolve(Some(&base), reference).map(String::from);
+        for (reference, url) in [
+            ("a.whl#x", "https://h.example/simple/a/a.whl"),
+            ("../a:b.whl", "https://h.example/simple/a:b.whl"),
+            ("//o.example/a", "https://o.example/a"),
+            ("HTTP://o.example", "http://o.example/"),
         ] {
-            assert!(is_fetchable(good), "{good}");
+            assert_eq!(resolved(reference).as_deref(), Some(url), "{reference}");
         }
-        for bad in ["ftp://h.example/a", "javascript:x", "file:///a", " data:,x"] {
-            assert!(!is_fetchable(bad), "{bad}");
+        for bad in [
+            "ftp://h.example/a",
+            "javascript:x",
+            "file:///a",
+            "data:,x",
+            "https://[x/a",
+        ] {
+            assert_eq!(resolved(bad), None, "{bad}");
         }
     }
 
@@ -157,16 +168,17 @@ mod tests {
             url: url.into(),
             ..File::default()
         };
+        let base: Url = "https://h.example/simple/a/".parse().unwrap();
         let mut page = Page {
             files: vec![
                 file("a.zip", "1"),
                 file("../b", "2"),
-                file("c.zip", "ftp://h/c.zip"),
+                file("c.zip", "ftp://h.example/c.zip"),
                 file("a.zip", "4"),
             ],
             ..Page::default()
         };
-        page.keep_servable_files();
+        page.keep_servable_files(Some(&base));
         let left: Vec<_> = page.files.iter().map(|file| &*file.url).collect();
         assert_eq!(left, ["1"]);
     }
