@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use artifactapi_actors::flight::{Fetched, Progress, Stage, Ticket};
 use artifactapi_core::Fault;
+use artifactapi_core::digest::Digest;
 use artifactapi_core::entry::{Entry, EntryKey, client_etag};
 use artifactapi_core::fault::Kind;
 use artifactapi_core::outcome::Outcome;
@@ -132,6 +133,35 @@ async fn page(
         response,
         entry: entry.map(|entry| entry.id.clone()),
     })
+}
+
+/// Answers with what can be made from another object, because upstream does not have it ready. What an index
+/// promised of its bytes still holds.
+pub(crate) async fn made_from(
+    shared: &Arc<Shared>,
+    mount: &Arc<Mount>,
+    x: &Exchange,
+    (want, source): (&Want, Want),
+) -> Result<Served, Fault> {
+    let wish = Wish {
+        revalidate: false,
+        only_if_cached: x.only_if_cached(),
+    };
+    let got = Quest::new(shared, mount, source).obtain(wish).await?;
+    let (document, outcome) = got.document(shared.index_patience).await?;
+    let mut quest = Quest::new(shared, mount, want.clone());
+    quest.learn().await?;
+    if let Page::Made { body, .. } = derived::page(shared, mount, want, &document).await?
+        && quest
+            .sha256_known()
+            .is_some_and(|promised| promised != Digest::sha256(&body))
+    {
+        return Err(Fault::new(
+            Kind::Corrupt,
+            "what the object holds is not what its index promises",
+        ));
+    }
+    page(shared, mount, x, want, (document, outcome)).await
 }
 
 fn slice(body: &bytes::Bytes, part: &std::ops::Range<u64>) -> bytes::Bytes {

@@ -93,10 +93,19 @@ impl Engine {
         if let Admission::Denied(reason) = mount.policy.admit(&want.key, want.service) {
             return Err(Fault::client(Kind::Denied, reason));
         }
-        let first = read::read(&self.shared, mount, x, want).await;
-        match first {
-            Err(fault) if crashed(&fault) => read::read(&self.shared, mount, x, want).await,
+        let read = || read::read(&self.shared, mount, x, want);
+        let served = match read().await {
+            Err(fault) if crashed(&fault) => read().await,
             other => other,
+        };
+        match served {
+            Err(fault) if matches!(fault.kind, Kind::NotFound | Kind::Gone) => {
+                match mount.format.instead(want) {
+                    Some(source) => read::made_from(&self.shared, mount, x, (want, source)).await,
+                    None => Err(fault),
+                }
+            }
+            served => served,
         }
     }
 

@@ -86,6 +86,12 @@ pub trait Format: Send + Sync {
         Ok(Derived::Source)
     }
 
+    /// The thing from whose bytes this one can be made by `derive` when upstream does not have it.
+    fn instead(&self, want: &Want) -> Option<Want> {
+        let _ = want;
+        None
+    }
+
     /// Further response fields of the dialect for a stored object; sent with 304 too.
     fn headers(&self, want: &Want, entry: &Entry) -> Vec<(&'static str, String)> {
         let _ = (want, entry);
