@@ -94,7 +94,7 @@ impl Coordinator {
         }
         let (progress, watched) = watch::channel(Progress::new());
         let spool = Arc::new(self.crew.spools.spool());
-        let ticket = Ticket::new(watched, Arc::clone(&spool));
+        let ticket = Ticket::new(watched, Arc::clone(&spool), self.crew.held_head);
         let flight = self.crew.next_flight();
         let landed = Landed {
             key: join.key.clone(),

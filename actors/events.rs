@@ -120,3 +120,6 @@ impl fmt::Debug for Watch {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ mod pump;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use actix::fut::wrap_future;
 use actix::{Actor, ActorContext as _, ActorFutureExt as _, Addr, AsyncContext as _, Context};
@@ -33,6 +34,7 @@ pub(crate) struct Crew {
     pub(crate) breakers: Breakers,
     pub(crate) events: Events,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) held_head: Duration,
     pub(crate) flying: Arc<AtomicUsize>,
     pub(crate) begun: AtomicU64,
 }

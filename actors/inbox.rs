@@ -108,3 +108,25 @@ pub(crate) fn inbox<T>(capacity: usize) -> (Slot<T>, Inbox<T>) {
     };
     (slot, inbox)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_counted_once() {
+        let (slot, inbox) = inbox(2);
+        let waiting = slot.gauge();
+        for thing in 0..5 {
+            slot.put(thing);
+        }
+        assert_eq!(waiting(), 2);
+        assert_eq!((inbox.dropped(), inbox.dropped()), (3, 0));
+        assert_eq!(
+            (inbox.take(), inbox.take(), inbox.take()),
+            (Some(0), Some(1), None)
+        );
+        drop(slot);
+        assert_eq!(waiting(), 0);
+    }
+}

@@ -18,5 +18,7 @@ mod inbox;
 mod keeper;
 pub mod root;
 mod spawn;
+#[cfg(test)]
+mod testing;
 
 pub use spawn::{panics, spawn_named};

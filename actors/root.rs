@@ -39,6 +39,8 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct Settings {
     /// Threads for coordinators and fetches; at least one.
     pub fetch_arbiters: usize,
+    /// How long the head of an answer is held back at most, to learn whether its body is whole.
+    pub held_head: Duration,
     /// The collector's settings.
     pub gc: GcSettings,
     /// Called with the name of a worker that panicked too often. Ends the process with code 70, unless replaced.
@@ -49,6 +51,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             fetch_arbiters: 2,
+            held_head: Duration::from_secs(10),
             gc: GcSettings::default(),
             on_give_up: Arc::new(|_| std::process::exit(GAVE_UP)),
         }
@@ -59,6 +62,7 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("fetch_arbiters", &self.fetch_arbiters)
+            .field("held_head", &self.held_head)
             .field("gc", &self.gc)
             .finish_non_exhaustive()
     }
@@ -196,7 +200,8 @@ impl Start<'_> {
     async fn access_log(&self) -> Result<AccessLog, Fault> {
         let (sender, receiver) = mpsc::channel(access_log::WAITING);
         let dropped = Arc::new(AtomicU64::new(0));
-        let writer = Writer::new(receiver, Arc::clone(&self.deps.catalog), Arc::clone(&dropped));
+        let catalog = Arc::clone(&self.deps.catalog);
+        let writer = Writer::new(receiver, catalog, Arc::clone(&dropped));
         let name = "access-log".to_owned();
         let nursery = &self.nursery;
         let writer = nursery
@@ -235,6 +240,7 @@ impl Start<'_> {
             breakers: breakers.clone(),
             events: events.clone(),
             clock: Arc::clone(&self.deps.clock),
+            held_head: self.deps.settings.held_head,
             flying: Arc::default(),
             begun: AtomicU64::new(0),
         });

@@ -47,7 +47,7 @@ pub(crate) fn report(name: &str, payload: &(dyn Any + Send)) -> String {
 mod tests {
     use super::*;
 
-    #[actix_rt::test]
+    #[actix::test]
     async fn a_panic_is_counted_and_ends_its_task_alone() {
         let before = panics();
         assert!(!caught("doomed", async { panic!("boom {}", 1) }).await);

@@ -9,7 +9,7 @@ use actix::fut::wrap_future;
 use actix::{Actor, AsyncContext as _, Context, Supervised};
 use artifactapi_core::Fault;
 use artifactapi_core::entry::EntryKey;
-use artifactapi_core::port::catalog::{Catalog, LogRow, Touch};
+use artifactapi_core::port::catalog::{Journal, LogRow, Touch};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -42,13 +42,13 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new(
         receiver: mpsc::Receiver<Item>,
-        catalog: Arc<dyn Catalog>,
+        journal: Arc<dyn Journal + Send + Sync>,
         dropped: Arc<AtomicU64>,
     ) -> Self {
         Self {
             desk: Arc::new(Mutex::new(Desk {
                 receiver,
-                catalog,
+                journal,
                 dropped,
                 batch: Batch::default(),
                 flushes: Vec::new(),
@@ -102,7 +102,7 @@ impl Batch {
 /// What outlives a panic of the actor: the channel, and the batch that is being filled.
 struct Desk {
     receiver: mpsc::Receiver<Item>,
-    catalog: Arc<dyn Catalog>,
+    journal: Arc<dyn Journal + Send + Sync>,
     dropped: Arc<AtomicU64>,
     batch: Batch,
     flushes: Vec<oneshot::Sender<()>>,
@@ -167,7 +167,7 @@ impl Desk {
         }
         let owed = Owed::new(batch.rows.len(), &self.dropped);
         let touches: Vec<_> = batch.touches.values().cloned().collect();
-        let recorded = self.catalog.record(&batch.rows, &touches).await;
+        let recorded = self.journal.record(&batch.rows, &touches).await;
         owed.settle();
         recorded.map_err(|fault| (batch, fault))
     }

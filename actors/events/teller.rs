@@ -90,7 +90,7 @@ impl Teller {
         });
     }
 
-    /// Tells of events that did not fit into the inbox, in the place where they are missing.
+    /// Tells of events that did not fit into the inbox. They came somewhat later: behind those that wait in it.
     fn own_up(&mut self) {
         let lost = self.inbox.dropped();
         if lost > 0 {

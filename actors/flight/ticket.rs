@@ -13,9 +13,6 @@ use tokio::sync::watch;
 use super::reader::Reader;
 use super::{Fetched, Progress, Stage};
 
-/// No head that has arrived is held back longer than this.
-const HEAD_HELD: Duration = Duration::from_secs(10);
-
 /// A share in a flight. It keeps the spooled bytes alive, not the flight.
 #[derive(Clone)]
 pub struct Ticket {
@@ -23,14 +20,17 @@ pub struct Ticket {
     pub leader: bool,
     progress: watch::Receiver<Progress>,
     spool: Arc<Spool>,
+    held_head: Duration,
 }
 
 impl Ticket {
-    pub(crate) fn new(progress: watch::Receiver<Progress>, spool: Arc<Spool>) -> Self {
+    /// A share of one who did not begin the flight. A head that has arrived is held back no longer than `held_head`.
+    pub(crate) fn new(progress: watch::Receiver<Progress>, spool: Arc<Spool>, held_head: Duration) -> Self {
         Self {
             leader: false,
             progress,
             spool,
+            held_head,
         }
     }
 
@@ -56,11 +56,11 @@ impl Ticket {
     ///
     /// A body that fits into the held tail waits for its verdict, one of unknown length for its first 64 KiB or its
     /// end; any other head is given as soon as it is there. The wait for upstream's head is limited by upstream's own
-    /// deadlines; from the head on it lasts at most 10 s. A fault is the flight's own, or `Internal` with
+    /// deadlines; from the head on it is limited by a setting, 10 s by default. A fault is the flight's own, or `Internal` with
     /// [`Retry::Now`] if it crashed.
     pub async fn opening(&self) -> Result<Progress, Fault> {
         self.until(|now| now.head.is_some() || now.stage.is_end()).await?;
-        let opened = tokio::time::timeout(HEAD_HELD, self.until(|now| !now.holds_head())).await;
+        let opened = tokio::time::timeout(self.held_head, self.until(|now| !now.holds_head())).await;
         opened.unwrap_or_else(|_held_long_enough| unfailed(self.progress()))
     }
 
