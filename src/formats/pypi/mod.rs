@@ -7,6 +7,7 @@
 mod facts;
 mod html;
 mod json;
+mod metadata;
 mod names;
 mod negotiate;
 mod page;
@@ -80,6 +81,11 @@ impl Format for PyPi {
     }
 
     fn derive(&self, want: &Want, doc: &mut dyn ReadSeek, source: &Source<'_>) -> Result<Derived, Fault> {
+        if metadata::is_metadata(want) {
+            let body = metadata::extract(doc)?;
+            let media = "text/plain; charset=utf-8";
+            return Ok(Derived::Bytes { media, body });
+        }
         if want.class != Class::Index {
             return Ok(Derived::Source);
         }
@@ -94,6 +100,10 @@ impl Format for PyPi {
             media: show.media(),
             body,
         })
+    }
+
+    fn instead(&self, want: &Want) -> Option<Want> {
+        metadata::wheel(want)
     }
 
     fn headers(&self, want: &Want, _entry: &Entry) -> Vec<(&'static str, String)> {

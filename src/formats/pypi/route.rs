@@ -61,7 +61,7 @@ fn page(project: &str, show: Show) -> Result<Want, Fault> {
 }
 
 /// A distribution or a sidecar: wherever the project's page says it is.
-fn artifact(project: &str, file: &str) -> Result<Want, Fault> {
+pub(super) fn artifact(project: &str, file: &str) -> Result<Want, Fault> {
     let told = Integrity::Told {
         owner: Box::new(page(project, Show::Text)?),
         id: file.to_owned(),
