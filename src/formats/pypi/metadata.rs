@@ -2,6 +2,7 @@
 //!
 //! A client that was told of metadata gives up when it cannot get it, so the promise is kept from the wheel.
 
+use std::borrow::Cow;
 use std::io::Read as _;
 
 use artifactapi_core::Fault;
@@ -35,12 +36,16 @@ pub(super) fn wheel(want: &Want) -> Option<Want> {
 /// The `METADATA` of the one `.dist-info` folder at the top of a wheel.
 pub(super) fn extract(wheel: &mut dyn ReadSeek) -> Result<Vec<u8>, Fault> {
     let mut archive = ZipArchive::new(wheel).map_err(|e| broken("the wheel is no zip archive").because(e))?;
-    let is_it = |name: &&str| {
-        name.split_once('/')
-            .is_some_and(|(folder, file)| folder.ends_with(".dist-info") && file == "METADATA")
+    let is_it = |name: &str| {
+        let parts = name.split_once('/');
+        parts.is_some_and(|(folder, file)| folder.ends_with(".dist-info") && file == "METADATA")
     };
-    let name = archive.file_names().find(is_it).map(str::to_owned);
-    let name = name.ok_or_else(|| broken("the wheel has no metadata"))?;
+    let found = archive
+        .file_names()
+        .flatten()
+        .find(|name| is_it(name))
+        .map(Cow::into_owned);
+    let name = found.ok_or_else(|| broken("the wheel has no metadata"))?;
     let file = archive
         .by_name(&name)
         .map_err(|e| broken("the wheel's metadata cannot be read").because(e))?;
