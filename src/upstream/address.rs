@@ -75,22 +75,23 @@ fn forbidden_v6(address: Ipv6Addr) -> Option<&'static str> {
 }
 
 /// The IPv4 addresses that an IPv6 address leads to by mapping, translation or a tunnel.
-fn carried(address: Ipv6Addr) -> [Option<Ipv4Addr>; 2] {
+fn carried(address: Ipv6Addr) -> [Option<Ipv4Addr>; 3] {
     let [.., high, low] = address.segments();
     let tail = Some(joined(high, low));
-    match address.segments() {
-        // IPv4-compatible and -mapped (RFC 4291 §2.5.5), IPv4-translated (RFC 2765), NAT64 (RFC 6052 §2.1), and
-        // ISATAP (RFC 5214 §6.1).
-        [0, 0, 0, 0, 0, 0 | 0xffff, ..]
-        | [0, 0, 0, 0, 0xffff, 0, ..]
-        | [0x64, 0xff9b, 0, 0, 0, 0, ..]
-        | [_, _, _, _, 0 | 0x200, 0x5efe, ..] => [tail, None],
+    let [first, second] = match address.segments() {
+        // IPv4-compatible and -mapped (RFC 4291 §2.5.5), IPv4-translated (RFC 2765), NAT64 (RFC 6052 §2.1).
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+            [tail, None]
+        }
         // 6to4 (RFC 3056 §2).
         [0x2002, first, second, ..] => [Some(joined(first, second)), None],
         // Teredo (RFC 4380 §4): the server's address, and the client's with every bit inverted.
         [0x2001, 0, first, second, ..] => [Some(joined(first, second)), Some(joined(!high, !low))],
         _ => [None, None],
-    }
+    };
+    // ISATAP (RFC 5214 §6.1) lies in the lower half, under any prefix.
+    let isatap = matches!(address.segments(), [_, _, _, _, 0 | 0x200, 0x5efe, ..]);
+    [first, second, tail.filter(|_| isatap)]
 }
 
 fn joined(high: u16, low: u16) -> Ipv4Addr {
@@ -162,6 +163,7 @@ mod tests {
             ("2001:0:a00:1::f7f7:f7f7", "2001:0:101:101::f7f7:f7f7"),
             ("2600::5efe:10.0.0.1", "2600::5efe:8.8.8.8"),
             ("2600::200:5efe:192.168.0.1", "2600::200:5efe:1.1.1.1"),
+            ("2002:7f00:1:0:0:5efe:808:808", "2002:808:808:0:0:5efe:808:808"),
             ("fd00:ec2::254", "2001:db8::1"),
             ("::1", "2600::1"),
             ("::", "::2.2.2.2"),

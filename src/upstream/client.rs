@@ -12,6 +12,7 @@ use crate::io::Io;
 use crate::permits::{Limits, Permits};
 use crate::resolver::{Names, SystemNames};
 use crate::settings::Settings;
+use crate::tls::Trusted;
 
 /// The client for strangers. Cheap to share; bodies outlive it.
 pub struct Client {
@@ -34,7 +35,8 @@ pub(crate) struct Shared {
 impl Client {
     /// A client that resolves names as the machine does. Starts its threads; `Internal` if that fails.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
-        Self::assemble(settings, clock, Arc::new(SystemNames))
+        let trusted = Arc::new(Trusted::load()?);
+        Self::assemble(settings, clock, Arc::new(SystemNames), trusted)
     }
 
     /// Puts a client together from its parts.
@@ -42,6 +44,7 @@ impl Client {
         settings: Settings,
         clock: Arc<dyn Clock>,
         names: Arc<dyn Names>,
+        trusted: Arc<Trusted>,
     ) -> Result<Self, Fault> {
         let limits = Limits {
             per_host: settings.per_host,
@@ -52,7 +55,7 @@ impl Client {
         Ok(Self {
             shared: Arc::new(Shared {
                 io: Io::start()?,
-                identities: Identities::new(names, settings.connect)?,
+                identities: Identities::new(names, trusted, settings.connect),
                 permits: Permits::new(limits),
                 settings,
                 clock,

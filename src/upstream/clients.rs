@@ -41,7 +41,7 @@ pub(crate) struct Identity {
 
 /// Every identity in use.
 pub(crate) struct Identities {
-    trusted: Trusted,
+    trusted: Arc<Trusted>,
     names: Arc<dyn Names>,
     connect: Duration,
     table: Mutex<Table>,
@@ -55,13 +55,13 @@ struct Table {
 
 impl Identities {
     /// None yet. `connect` limits each connection attempt.
-    pub(crate) fn new(names: Arc<dyn Names>, connect: Duration) -> Result<Self, Fault> {
-        Ok(Self {
-            trusted: Trusted::load()?,
+    pub(crate) fn new(names: Arc<dyn Names>, trusted: Arc<Trusted>, connect: Duration) -> Self {
+        Self {
+            trusted,
             names,
             connect,
             table: Mutex::default(),
-        })
+        }
     }
 
     /// The identity of an origin.
@@ -181,7 +181,11 @@ mod tests {
     }
 
     fn identities() -> Identities {
-        Identities::new(Arc::new(SystemNames), Duration::from_secs(1)).unwrap()
+        Identities::new(
+            Arc::new(SystemNames),
+            Arc::new(Trusted::load().unwrap()),
+            Duration::from_secs(1),
+        )
     }
 
     #[test]

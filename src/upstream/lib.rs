@@ -29,3 +29,6 @@ mod wire;
 
 pub use client::Client;
 pub use settings::Settings;
+
+#[cfg(test)]
+mod tests;
