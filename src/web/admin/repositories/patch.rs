@@ -1,0 +1,27 @@
+//! `PATCH /api/v2/remotes/{name}` and `/locals/{name}`: a JSON merge patch (RFC 7396).
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use artifactapi_engine::admin::{Change, Stored};
+
+use super::super::{Answer, authorised::Authorised, body::Json, fields, query};
+use super::{ChangeQuery, shown};
+use crate::state::State;
+
+/// Changes the settings that the patch names, if `If-Match` allows it.
+pub(crate) async fn handle<S: Stored>(
+    _: Authorised,
+    request: HttpRequest,
+    state: Data<State>,
+    name: Path<String>,
+    body: Json,
+) -> Answer {
+    let query: ChangeQuery = query::read(&request)?;
+    let change = Change::Patch {
+        body: body.0,
+        keep_objects: query.keep_objects,
+    };
+    let document = state.admin.change::<S>(&name, &fields(&request), &change).await?;
+    Ok(shown(StatusCode::OK, &document))
+}

@@ -1,0 +1,5 @@
+//! What every request passes, whoever answers it.
+
+mod guard;
+
+pub(crate) use guard::{Dialect, guard};
