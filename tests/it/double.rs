@@ -8,12 +8,21 @@ use crate::support::upstream::Upstream;
 const SIZE: u64 = 300_000;
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().read_timeout(std::time::Duration::from_secs(1)).build().unwrap()
+    reqwest::Client::builder()
+        .no_proxy()
+        .read_timeout(std::time::Duration::from_secs(1))
+        .build()
+        .unwrap()
 }
 
 async fn get(upstream: &Upstream, path: &str, fields: &[(&str, &str)]) -> Reply {
     let request = client().get(format!("{}{path}", upstream.url()));
-    Reply::of(fields.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    Reply::of(
+        fields
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value)),
+    )
+    .await
 }
 
 /// What an honest HTTP client sees of a fault: (whole, as many bytes as the object has, the object's bytes).
@@ -30,7 +39,7 @@ fn expected(fault: Option<Fault>, framing: Framing) -> (bool, bool, bool) {
 
 #[tokio::test]
 async fn every_fault_shows_in_every_framing_as_it_should() {
-    let upstream = Upstream::start().await;
+    let upstream = Upstream::start();
     let body = bytes_of(1, SIZE as usize);
     let half = SIZE / 2;
     let faults = [
@@ -45,15 +54,28 @@ async fn every_fault_shows_in_every_framing_as_it_should() {
     for (fault, framing) in faults.flat_map(|fault| {
         [Framing::Length, Framing::Chunked, Framing::UntilClose].map(|framing| (fault, framing))
     }) {
-        let script = Script { fault, ..Script::new(body.clone()).framing(framing) };
+        let script = Script {
+            fault,
+            ..Script::new(body.clone()).framing(framing)
+        };
         upstream.set("/x", script);
         let got = get(&upstream, "/x", &[]).await;
         assert_eq!(got.status, 200, "{fault:?} {framing:?}");
         let (whole, long, right) = expected(fault, framing);
-        assert_eq!(got.whole, whole, "{fault:?} {framing:?}: {} bytes", got.body.len());
+        assert_eq!(
+            got.whole,
+            whole,
+            "{fault:?} {framing:?}: {} bytes",
+            got.body.len()
+        );
         // A chunk whose length is a lie may pass on bytes that are not the object's before it breaks.
         if got.whole || framing != Framing::Chunked {
-            assert_eq!(got.body.len() as u64 == SIZE, long, "{fault:?} {framing:?}: {}", got.body.len());
+            assert_eq!(
+                got.body.len() as u64 == SIZE,
+                long,
+                "{fault:?} {framing:?}: {}",
+                got.body.len()
+            );
             assert_eq!(got.body == body, right, "{fault:?} {framing:?}");
         }
     }
@@ -61,26 +83,47 @@ async fn every_fault_shows_in_every_framing_as_it_should() {
 
 #[tokio::test]
 async fn conditions_and_ranges_are_answered() {
-    let upstream = Upstream::start().await;
+    let upstream = Upstream::start();
     let body = bytes_of(2, 1000);
     upstream.set("/x", Script::new(body.clone()).etag("v1"));
-    assert_eq!(get(&upstream, "/x", &[("if-none-match", "\"v1\"")]).await.status, 304);
-    assert_eq!(get(&upstream, "/x", &[("if-none-match", "\"v2\"")]).await.status, 200);
-    let part = get(&upstream, "/x", &[("range", "bytes=10-"), ("if-range", "\"v1\"")]).await.expect(206);
+    assert_eq!(
+        get(&upstream, "/x", &[("if-none-match", "\"v1\"")]).await.status,
+        304
+    );
+    assert_eq!(
+        get(&upstream, "/x", &[("if-none-match", "\"v2\"")]).await.status,
+        200
+    );
+    let part = get(&upstream, "/x", &[("range", "bytes=10-"), ("if-range", "\"v1\"")])
+        .await
+        .expect(206);
     assert_eq!(part.body, body[10..]);
     assert_eq!(part.header("content-range"), "bytes 10-999/1000");
-    assert_eq!(get(&upstream, "/x", &[("range", "bytes=10-"), ("if-range", "\"v2\"")]).await.status, 200);
-    assert_eq!(get(&upstream, "/x", &[("range", "bytes=2000-")]).await.status, 416);
+    assert_eq!(
+        get(&upstream, "/x", &[("range", "bytes=10-"), ("if-range", "\"v2\"")])
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        get(&upstream, "/x", &[("range", "bytes=2000-")]).await.status,
+        416
+    );
     assert_eq!(get(&upstream, "/y", &[]).await.status, 404);
     assert_eq!(upstream.count("GET", "/x"), 5);
 }
 
 #[tokio::test]
 async fn a_gate_holds_the_body_back_and_a_successor_takes_over() {
-    let upstream = Upstream::start().await;
+    let upstream = Upstream::start();
     let body = bytes_of(3, 1000);
     let gate = Gate::closed();
-    upstream.set("/x", Script::new(body.clone()).gate(500, &gate).then(Script::status(500)));
+    upstream.set(
+        "/x",
+        Script::new(body.clone())
+            .gate(500, &gate)
+            .then(Script::status(500)),
+    );
     let reading = get(&upstream, "/x", &[]);
     let opening = async {
         while upstream.hits("/x").first().is_none_or(|hit| hit.bytes() < 500) {

@@ -16,8 +16,16 @@ async fn local(settings: serde_json::Value) -> App {
 
 /// A write with further field lines.
 async fn write(app: &App, method: Method, path: &str, body: &[u8], fields: &[(&str, &str)]) -> Reply {
-    let request = app.request(method, &App::path("l", path)).bearer_auth(TOKEN).body(body.to_vec());
-    Reply::of(fields.iter().fold(request, |request, (name, value)| request.header(*name, *value))).await
+    let request = app
+        .request(method, &App::path("l", path))
+        .bearer_auth(TOKEN)
+        .body(body.to_vec());
+    Reply::of(
+        fields
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value)),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -26,12 +34,20 @@ async fn what_is_put_is_served_until_it_is_deleted() {
     let body = bytes_of(1, 3_000_000);
     app.put("l", "dir/a.bin", body.clone()).await.expect(201);
     let got = app.read("l", "dir/a.bin").await.expect_bytes(&body);
-    assert_eq!((got.header("x-artifact-source"), got.outcome()), ("local", "local"));
+    assert_eq!(
+        (got.header("x-artifact-source"), got.outcome()),
+        ("local", "local")
+    );
     assert!(got.header("etag").starts_with('"'), "{:?}", got.headers);
-    let head = Reply::of(app.request(Method::HEAD, &App::path("l", "dir/a.bin"))).await.expect(200);
+    let head = Reply::of(app.request(Method::HEAD, &App::path("l", "dir/a.bin")))
+        .await
+        .expect(200);
     assert_eq!(head.header("content-length"), "3000000");
     assert_eq!(head.header("etag"), got.header("etag"));
-    let part = app.read_with("l", "dir/a.bin", &[("range", "bytes=-5")]).await.expect(206);
+    let part = app
+        .read_with("l", "dir/a.bin", &[("range", "bytes=-5")])
+        .await
+        .expect(206);
     assert!(part.body == body[2_999_995..]);
     app.put("l", "dir/a.bin", body.clone()).await.expect(200);
     let other = bytes_of(2, 10);
@@ -45,16 +61,40 @@ async fn what_is_put_is_served_until_it_is_deleted() {
 #[tokio::test]
 async fn a_put_is_guarded_by_its_conditions() {
     let app = local(json!({})).await;
-    write(&app, Method::PUT, "a", b"one", &[("if-match", "*")]).await.expect(412);
-    write(&app, Method::PUT, "a", b"one", &[("if-none-match", "*")]).await.expect(201);
-    write(&app, Method::PUT, "a", b"two", &[("if-none-match", "*")]).await.expect(412);
-    let etag = app.read("l", "a").await.expect_bytes(b"one").header("etag").to_owned();
-    write(&app, Method::PUT, "a", b"two", &[("if-match", "\"other\"")]).await.expect(412);
-    write(&app, Method::PUT, "a", b"two", &[("if-match", &etag)]).await.expect(200);
+    write(&app, Method::PUT, "a", b"one", &[("if-match", "*")])
+        .await
+        .expect(412);
+    write(&app, Method::PUT, "a", b"one", &[("if-none-match", "*")])
+        .await
+        .expect(201);
+    write(&app, Method::PUT, "a", b"two", &[("if-none-match", "*")])
+        .await
+        .expect(412);
+    let etag = app
+        .read("l", "a")
+        .await
+        .expect_bytes(b"one")
+        .header("etag")
+        .to_owned();
+    write(&app, Method::PUT, "a", b"two", &[("if-match", "\"other\"")])
+        .await
+        .expect(412);
+    write(&app, Method::PUT, "a", b"two", &[("if-match", &etag)])
+        .await
+        .expect(200);
     app.read("l", "a").await.expect_bytes(b"two");
-    write(&app, Method::DELETE, "a", b"", &[("if-match", &etag)]).await.expect(412);
-    let etag = app.read("l", "a").await.expect_bytes(b"two").header("etag").to_owned();
-    write(&app, Method::DELETE, "a", b"", &[("if-match", &etag)]).await.expect(204);
+    write(&app, Method::DELETE, "a", b"", &[("if-match", &etag)])
+        .await
+        .expect(412);
+    let etag = app
+        .read("l", "a")
+        .await
+        .expect_bytes(b"two")
+        .header("etag")
+        .to_owned();
+    write(&app, Method::DELETE, "a", b"", &[("if-match", &etag)])
+        .await
+        .expect(204);
 }
 
 #[tokio::test]
@@ -71,7 +111,10 @@ async fn of_many_writers_that_want_a_free_name_one_wins() {
     let replies = futures_util::future::join_all(writers).await;
     let winners: Vec<_> = replies.iter().filter(|(status, _)| *status == 201).collect();
     assert_eq!(winners.len(), 1, "{replies:?}");
-    assert!(replies.iter().all(|(status, _)| [201, 412].contains(status)), "{replies:?}");
+    assert!(
+        replies.iter().all(|(status, _)| [201, 412].contains(status)),
+        "{replies:?}"
+    );
     app.read("l", "a").await.expect_bytes(winners[0].1.as_bytes());
 }
 
@@ -85,11 +128,19 @@ async fn a_claimed_digest_must_hold_or_nothing_is_stored() {
         ("repr-digest", field(&right), field(&wrong)),
         ("x-checksum-sha256", sha256(b"body"), sha256(b"other")),
         // The MD5 of "body", then of nothing.
-        ("content-md5", "hBotaJrYa9FhFEdFPCLG/A==".into(), "1B2M2Y8AsgTpgAmY7PhCfg==".into()),
+        (
+            "content-md5",
+            "hBotaJrYa9FhFEdFPCLG/A==".into(),
+            "1B2M2Y8AsgTpgAmY7PhCfg==".into(),
+        ),
     ] {
-        write(&app, Method::PUT, name, b"body", &[(name, &bad)]).await.expect(400);
+        write(&app, Method::PUT, name, b"body", &[(name, &bad)])
+            .await
+            .expect(400);
         assert_eq!(app.read("l", name).await.status, 404, "{name}");
-        write(&app, Method::PUT, name, b"body", &[(name, &good)]).await.expect(201);
+        write(&app, Method::PUT, name, b"body", &[(name, &good)])
+            .await
+            .expect(201);
         app.read("l", name).await.expect_bytes(b"body");
     }
 }
@@ -100,12 +151,17 @@ async fn writes_need_a_token_and_a_sensible_request() {
     let anonymous = app.request(Method::PUT, &App::path("l", "a")).body("x");
     let refused = Reply::of(anonymous).await.expect(401);
     assert!(!refused.header("www-authenticate").is_empty());
-    let wrong = app.request(Method::PUT, &App::path("l", "a")).bearer_auth("wrong").body("x");
+    let wrong = app
+        .request(Method::PUT, &App::path("l", "a"))
+        .bearer_auth("wrong")
+        .body("x");
     Reply::of(wrong).await.expect(401);
     let anonymous = app.request(Method::DELETE, &App::path("l", "a"));
     Reply::of(anonymous).await.expect(401);
     write(&app, Method::PUT, "a/", b"x", &[]).await.expect(400);
-    write(&app, Method::PUT, "a", b"x", &[("content-range", "bytes 0-0/2")]).await.expect(400);
+    write(&app, Method::PUT, "a", b"x", &[("content-range", "bytes 0-0/2")])
+        .await
+        .expect(400);
     assert_eq!(app.read("l", "a").await.status, 404);
 }
 
@@ -123,12 +179,18 @@ async fn the_quota_holds_even_when_many_race_for_it() {
     let app = local(json!({"quota_bytes": 100_000})).await;
     let writers = (0..10).map(|number| {
         let app = &app;
-        async move { app.put("l", &format!("f{number}"), bytes_of(number, 30_000)).await.status }
+        async move {
+            app.put("l", &format!("f{number}"), bytes_of(number, 30_000))
+                .await
+                .status
+        }
     });
     let mut statuses = futures_util::future::join_all(writers).await;
     statuses.sort_unstable();
     assert_eq!(statuses, [[201; 3].as_slice(), &[413; 7]].concat());
-    let objects = app.admin(Method::GET, "/api/v2/locals/l/objects", serde_json::Value::Null).await;
+    let objects = app
+        .admin(Method::GET, "/api/v2/locals/l/objects", serde_json::Value::Null)
+        .await;
     assert_eq!(objects.expect(200).json()["items"].as_array().unwrap().len(), 3);
 }
 

@@ -13,17 +13,32 @@
 )]
 
 #[cfg(test)]
-mod support;
-
+mod admin;
+#[cfg(test)]
+mod crash;
 #[cfg(test)]
 mod double;
 #[cfg(test)]
+mod egress;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod eviction;
+#[cfg(test)]
 mod flights;
+#[cfg(test)]
+mod fsck;
 #[cfg(test)]
 mod local;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
+mod panics;
+#[cfg(test)]
+mod pypi;
+#[cfg(test)]
 mod resume;
 #[cfg(test)]
 mod serve;
+#[cfg(test)]
+mod support;

@@ -13,9 +13,13 @@ const HALF: u64 = (SIZE / 2) as u64;
 const DATE: &str = "Tue, 05 Aug 2025 10:11:12 GMT";
 
 async fn generic() -> (Upstream, App) {
-    let upstream = Upstream::start().await;
-    let app = App::setup().env("ARTIFACTAPI_UPSTREAM_IDLE_SECONDS", "1").start().await;
-    app.create_remote("g", "generic", &upstream.url(), json!({})).await;
+    let upstream = Upstream::start();
+    let app = App::setup()
+        .env("ARTIFACTAPI_UPSTREAM_IDLE_SECONDS", "1")
+        .start()
+        .await;
+    app.create_remote("g", "generic", &upstream.url(), json!({}))
+        .await;
     (upstream, app)
 }
 
@@ -23,8 +27,15 @@ async fn generic() -> (Upstream, App) {
 fn resumed(upstream: &Upstream, path: &str) -> Vec<(u64, Option<String>)> {
     let hits = upstream.hits(path);
     let ranged = hits.iter().filter_map(|hit| {
-        let range = hit.request.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?;
-        Some((range.parse().ok()?, hit.request.header("if-range").map(str::to_owned)))
+        let range = hit
+            .request
+            .header("range")?
+            .strip_prefix("bytes=")?
+            .strip_suffix('-')?;
+        Some((
+            range.parse().ok()?,
+            hit.request.header("if-range").map(str::to_owned),
+        ))
     });
     ranged.collect()
 }
@@ -74,9 +85,16 @@ async fn several_breaks_are_resumed_one_after_the_other() {
 async fn never_a_mix(app: &App, upstream: &Upstream, old: &[u8], new: &[u8]) {
     let reply = app.read("g", "a").await;
     if reply.complete() {
-        assert!(reply.body == old || reply.body == new, "a mix of {} bytes", reply.body.len());
+        assert!(
+            reply.body == old || reply.body == new,
+            "a mix of {} bytes",
+            reply.body.len()
+        );
     } else {
-        assert!(old.starts_with(&reply.body), "what came before the break is the old version's");
+        assert!(
+            old.starts_with(&reply.body),
+            "what came before the break is the old version's"
+        );
     }
     upstream.set("/a", Script::new(new.to_vec()).etag("v2"));
     app.read("g", "a").await.expect_bytes(new);
@@ -94,7 +112,13 @@ async fn a_changed_validator_never_yields_a_mix() {
         changed.clone().without_ranges(),
     ] {
         let (upstream, app) = generic().await;
-        upstream.set("/a", Script::new(old.clone()).etag("v1").fault(Fault::Reset(HALF)).then(next));
+        upstream.set(
+            "/a",
+            Script::new(old.clone())
+                .etag("v1")
+                .fault(Fault::Reset(HALF))
+                .then(next),
+        );
         never_a_mix(&app, &upstream, &old, &new).await;
     }
 }
@@ -117,7 +141,10 @@ async fn without_a_strong_validator_nothing_is_resumed_when_no_digest_is_known()
         ("weak", plain.clone().header("etag", "W/\"v1\"")),
     ] {
         let (upstream, app) = generic().await;
-        upstream.set("/a", script.clone().fault(Fault::Reset(HALF)).then(script.careless()));
+        upstream.set(
+            "/a",
+            script.clone().fault(Fault::Reset(HALF)).then(script.careless()),
+        );
         let reply = app.read("g", "a").await;
         assert!(!reply.complete(), "{name}");
         assert_eq!(resumed(&upstream, "/a"), [], "{name}");
@@ -127,7 +154,7 @@ async fn without_a_strong_validator_nothing_is_resumed_when_no_digest_is_known()
 
 #[tokio::test]
 async fn with_a_known_digest_it_resumes_without_a_validator() {
-    let upstream = Upstream::start().await;
+    let upstream = Upstream::start();
     let app = App::start().await;
     app.create_remote("p", "pypi", &upstream.url(), json!({})).await;
     let body = bytes_of(7, SIZE);

@@ -69,11 +69,15 @@ impl Cell {
     /// Whether HTTP itself calls the wrong bytes complete and nobody knows a digest, so that nothing can tell: they
     /// are served as they were sent. Without framing they must at least count as unproven.
     pub(super) fn as_sent(&self) -> bool {
-        let quiet = match (self.trouble, self.framing) {
-            (Trouble::Flip, _) | (Trouble::Shorter, Framing::Length) => true,
-            (Trouble::Truncate | Trouble::Longer | Trouble::Shorter, Framing::UntilClose) => true,
-            _ => false,
-        };
+        let quiet = matches!(
+            (self.trouble, self.framing),
+            (Trouble::Flip, _)
+                | (Trouble::Shorter, Framing::Length)
+                | (
+                    Trouble::Truncate | Trouble::Longer | Trouble::Shorter,
+                    Framing::UntilClose
+                )
+        );
         quiet && !self.known
     }
 
@@ -83,14 +87,27 @@ impl Cell {
     }
 
     fn healthy(&self) -> Script {
-        Script::new(bytes_of(self.number, self.size as usize)).framing(self.framing).etag("v1")
+        Script::new(bytes_of(self.number, self.size as usize))
+            .framing(self.framing)
+            .etag("v1")
     }
 
     fn broken(&self) -> Script {
         match self.trouble {
-            Trouble::Quota => Script::status(429).framing(self.framing).header("retry-after", "1"),
+            Trouble::Quota => Script::status(429)
+                .framing(self.framing)
+                .header("retry-after", "1"),
             Trouble::Error => Script::status(500).framing(self.framing),
-            other => Script { fault: other.fault(self.size), ..self.healthy() },
+            Trouble::Refuse => self.healthy(),
+            Trouble::Flip
+            | Trouble::Truncate
+            | Trouble::Reset
+            | Trouble::Stall
+            | Trouble::Longer
+            | Trouble::Shorter => Script {
+                fault: self.trouble.fault(self.size),
+                ..self.healthy()
+            },
         }
     }
 }
@@ -119,8 +136,12 @@ impl<'a> Rig<'a> {
     /// A remote of its own for the cell: breakers and pins of others must not mix in.
     pub(super) async fn build(app: &'a App, cell: Cell) -> Self {
         let refuses = cell.trouble == Trouble::Refuse;
-        let files = if refuses { Upstream::refusing() } else { Upstream::start().await };
-        let index = Upstream::start().await;
+        let files = if refuses {
+            Upstream::refusing()
+        } else {
+            Upstream::start()
+        };
+        let index = Upstream::start();
         let remote = format!("cell-{}", cell.number);
         let body = cell.healthy().body;
         let settings = json!({"mutable_ttl": 2, "allow_networks": [files.url()]});
@@ -130,21 +151,38 @@ impl<'a> Rig<'a> {
             app.create_remote(&remote, "pypi", &index.url(), settings).await;
             format!("packages/demo/{FILE}")
         } else {
-            app.create_remote(&remote, "generic", &files.url(), settings).await;
+            app.create_remote(&remote, "generic", &files.url(), settings)
+                .await;
             FILE.to_owned()
         };
         let complaints = Vec::new();
-        Self { app, cell, body, files, _index: index, remote, path, complaints }
+        Self {
+            app,
+            cell,
+            body,
+            files,
+            _index: index,
+            remote,
+            path,
+            complaints,
+        }
     }
 
     /// Breaks, looks, heals, looks again.
     pub(super) async fn play(mut self) -> Result {
         let replies = self.both_clients().await;
-        let got = [self.judge("first", &replies[0]), self.judge("follower", &replies[1])];
+        let got = [
+            self.judge("first", &replies[0]),
+            self.judge("follower", &replies[1]),
+        ];
         self.judge_flight();
         self.judge_store().await;
         self.heal().await;
-        Result { cell: self.cell, got, complaints: self.complaints }
+        Result {
+            cell: self.cell,
+            got,
+            complaints: self.complaints,
+        }
     }
 
     fn complain(&mut self, what: &str) {
@@ -154,7 +192,8 @@ impl<'a> Rig<'a> {
     /// The first client, and a follower that joins while upstream still holds its head back.
     async fn both_clients(&self) -> [Reply; 2] {
         let gate = Gate::closed();
-        self.files.set(&format!("/{FILE}"), self.cell.broken().gate(0, &gate));
+        self.files
+            .set(&format!("/{FILE}"), self.cell.broken().gate(0, &gate));
         let first = self.app.read(&self.remote, &self.path);
         let follower = async {
             if self.cell.trouble != Trouble::Refuse {
@@ -180,7 +219,10 @@ impl<'a> Rig<'a> {
                 (false, false) => "WRONG",
             };
             if word == "WRONG" {
-                self.complain(&format!("{who}: a complete wrong body of {} bytes", reply.body.len()));
+                self.complain(&format!(
+                    "{who}: a complete wrong body of {} bytes",
+                    reply.body.len()
+                ));
             }
             return word.into();
         }
@@ -188,18 +230,27 @@ impl<'a> Rig<'a> {
             Trouble::Quota => &[429],
             Trouble::Stall => &[200, 502, 504],
             Trouble::Error | Trouble::Refuse => &[502],
-            _ => &[200, 502],
+            Trouble::Flip | Trouble::Truncate | Trouble::Reset | Trouble::Longer | Trouble::Shorter => {
+                &[200, 502]
+            }
         };
         if !expected.contains(&reply.status) {
             self.complain(&format!("{who}: status {} {}", reply.status, reply.text()));
         }
-        if reply.status == 200 { "cut".into() } else { reply.status.to_string() }
+        if reply.status == 200 {
+            "cut".into()
+        } else {
+            reply.status.to_string()
+        }
     }
 
     /// Both clients shared one fetch.
     fn judge_flight(&mut self) {
         let hits = self.files.all();
-        let plain = hits.iter().filter(|hit| hit.request.header("range").is_none()).count();
+        let plain = hits
+            .iter()
+            .filter(|hit| hit.request.header("range").is_none())
+            .count();
         let most = usize::from(self.cell.trouble != Trouble::Refuse);
         if plain > most {
             self.complain(&format!("{plain} plain requests upstream"));

@@ -19,7 +19,13 @@ fn cells() -> Vec<Cell> {
             for known in [true, false] {
                 for size in [20_000, 300_000, 5_000_000] {
                     let number = cells.len() as u64;
-                    cells.push(Cell { number, trouble, framing, known, size });
+                    cells.push(Cell {
+                        number,
+                        trouble,
+                        framing,
+                        known,
+                        size,
+                    });
                 }
             }
         }
@@ -36,7 +42,11 @@ async fn no_fault_ends_in_a_complete_looking_wrong_body_and_every_cell_heals() {
         .await;
     let app = &app;
     let run = |cell| async move { Rig::build(app, cell).await.play().await };
-    let mut results: Vec<_> = futures_util::stream::iter(cells()).map(run).buffer_unordered(24).collect().await;
+    let mut results: Vec<_> = futures_util::stream::iter(cells())
+        .map(run)
+        .buffer_unordered(24)
+        .collect()
+        .await;
     results.sort_by_key(|result| result.cell.number);
     table::print(&results);
     let wrong: Vec<_> = results.iter().flat_map(|result| &result.complaints).collect();

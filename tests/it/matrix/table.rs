@@ -8,7 +8,10 @@ pub(super) fn print(results: &[Result]) {
     println!("what the first client / a follower got (each line: three sizes)");
     println!("  right: all bytes as they should be     as sent: nothing can tell, no digest is known");
     println!("  cut: 200 and a body that breaks off    a number: that status, no body of the object");
-    println!("{:<9} {:<10} {:<7} {:<17} {:<17} {:<17}", "fault", "framing", "digest", "20 KB", "300 KB", "5 MB");
+    println!(
+        "{:<9} {:<10} {:<7} {:<17} {:<17} {:<17}",
+        "fault", "framing", "digest", "20 KB", "300 KB", "5 MB"
+    );
     for row in results.chunks(3) {
         let cell = row[0].cell;
         let framing = match cell.framing {
@@ -24,7 +27,11 @@ pub(super) fn print(results: &[Result]) {
             columns[0],
             columns[1],
             columns[2],
-            if cell.as_sent() { " undetectable by design" } else { "" },
+            if cell.as_sent() {
+                " undetectable by design"
+            } else {
+                ""
+            },
         );
     }
 }

@@ -17,7 +17,7 @@ const DATE: &str = "Tue, 05 Aug 2025 10:11:12 GMT";
 
 /// A program with one generic remote `g` on one upstream.
 async fn generic(settings: serde_json::Value) -> (Upstream, App) {
-    let upstream = Upstream::start().await;
+    let upstream = Upstream::start();
     let app = App::start().await;
     app.create_remote("g", "generic", &upstream.url(), settings).await;
     (upstream, app)
@@ -28,18 +28,28 @@ async fn a_miss_is_fetched_once_and_then_a_hit_with_the_same_head() {
     let (upstream, app) = generic(json!({})).await;
     let body = bytes_of(1, 300_000);
     let script = Script::new(body.clone()).etag("v1").last_modified(DATE);
-    upstream.set("/tools/a.bin", script.header("content-type", "application/x-tool"));
+    upstream.set(
+        "/tools/a.bin",
+        script.header("content-type", "application/x-tool"),
+    );
     let miss = app.read("g", "tools/a.bin").await.expect_bytes(&body);
     app.stored("g", "tools/a.bin").await;
     let hit = app.read("g", "tools/a.bin").await.expect_bytes(&body);
-    assert_eq!((miss.header("x-artifact-source"), miss.outcome()), ("remote", "miss"));
+    assert_eq!(
+        (miss.header("x-artifact-source"), miss.outcome()),
+        ("remote", "miss")
+    );
     assert_eq!((hit.header("x-artifact-source"), hit.outcome()), ("cache", "hit"));
     for reply in [&miss, &hit] {
         assert_eq!(reply.header("content-type"), "application/x-tool");
         assert_eq!(reply.header("content-length"), "300000");
         assert_eq!(reply.header("etag"), "\"v1\"");
         assert_eq!(reply.header("last-modified"), DATE);
-        assert!(reply.header("content-disposition").contains("a.bin"), "{:?}", reply.headers);
+        assert!(
+            reply.header("content-disposition").contains("a.bin"),
+            "{:?}",
+            reply.headers
+        );
     }
     assert_eq!(upstream.count("GET", "/tools/a.bin"), 1);
 }
@@ -52,14 +62,20 @@ async fn head_asks_by_head_and_stores_nothing_on_a_miss_and_nobody_on_a_hit() {
     let head = || async { Reply::of(app.request(Method::HEAD, &App::path("g", "a"))).await };
     let miss = head().await.expect(200);
     assert_eq!(miss.header("content-length"), "100000");
-    assert_eq!((upstream.count("HEAD", "/a"), upstream.count("GET", "/a")), (1, 0));
+    assert_eq!(
+        (upstream.count("HEAD", "/a"), upstream.count("GET", "/a")),
+        (1, 0)
+    );
     assert!(app.objects("g").await.is_empty());
     app.read("g", "a").await.expect_bytes(&body);
     app.stored("g", "a").await;
     let hit = head().await.expect(200);
     assert_eq!(hit.header("content-length"), "100000");
     assert_eq!(hit.header("etag"), "\"v1\"");
-    assert_eq!((upstream.count("HEAD", "/a"), upstream.count("GET", "/a")), (1, 1));
+    assert_eq!(
+        (upstream.count("HEAD", "/a"), upstream.count("GET", "/a")),
+        (1, 1)
+    );
 }
 
 #[tokio::test]
@@ -101,7 +117,13 @@ async fn conditions_are_answered_in_the_order_of_the_specification() {
 #[tokio::test]
 async fn the_query_is_part_of_the_key_and_encodings_never_meet() {
     let (upstream, app) = generic(json!({})).await;
-    for (target, text) in [("/a", "plain"), ("/a?x=1", "one"), ("/a?x=2", "two"), ("/b%2Fc", "slash"), ("/b/c", "path")] {
+    for (target, text) in [
+        ("/a", "plain"),
+        ("/a?x=1", "one"),
+        ("/a?x=2", "two"),
+        ("/b%2Fc", "slash"),
+        ("/b/c", "path"),
+    ] {
         upstream.set(target, Script::new(text));
     }
     for _ in 0..2 {
@@ -117,11 +139,23 @@ async fn the_query_is_part_of_the_key_and_encodings_never_meet() {
 #[tokio::test]
 async fn impossible_paths_are_refused_before_upstream_hears_of_them() {
     let (upstream, app) = generic(json!({})).await;
-    let bad = ["%ff", "a%00b", "%2e%2e/a", "a/%2e%2e/b", "%252e%252e/a", "a//b", "a%5cb", "a%0ab", "%252f"];
+    let bad = [
+        "%ff",
+        "a%00b",
+        "%2e%2e/a",
+        "a/%2e%2e/b",
+        "%252e%252e/a",
+        "a//b",
+        "a%5cb",
+        "a%0ab",
+        "%252f",
+    ];
     for path in bad {
         // A bare socket: an HTTP library would tidy the path up.
         let target = App::path("g", path);
-        let pull = crate::support::client::Pull::get(app.address(), &target, &[]).await.unwrap();
+        let pull = crate::support::client::Pull::get(app.address(), &target, &[])
+            .await
+            .unwrap();
         assert_eq!(pull.status, 400, "{path}");
     }
     assert_eq!(upstream.connections(), 0);
@@ -134,12 +168,20 @@ async fn a_blocklist_beats_patterns_and_both_are_asked_before_anything_else() {
     for path in ["/a.bin", "/docs/x", "/secret.bin", "/a.txt"] {
         upstream.set(path, Script::new("x"));
     }
-    for (path, status) in [("a.bin", 200), ("docs/x", 200), ("secret.bin", 403), ("a.txt", 403)] {
+    for (path, status) in [
+        ("a.bin", 200),
+        ("docs/x", 200),
+        ("secret.bin", 403),
+        ("a.txt", 403),
+    ] {
         assert_eq!(app.read("g", path).await.status, status, "{path}");
         let head = Reply::of(app.request(Method::HEAD, &App::path("g", path))).await;
         assert_eq!(head.status, status, "HEAD {path}");
     }
-    assert_eq!(upstream.hits("/secret.bin").len() + upstream.hits("/a.txt").len(), 0);
+    assert_eq!(
+        upstream.hits("/secret.bin").len() + upstream.hits("/a.txt").len(),
+        0
+    );
     let denied = app.read("g", "secret.bin").await;
     assert_eq!(denied.outcome(), "denied");
 }
@@ -165,7 +207,10 @@ async fn a_coded_body_is_decoded_unless_its_name_says_that_it_is_compressed() {
     encoder.write_all(&plain).unwrap();
     let coded = encoder.finish().unwrap();
     for path in ["/a.bin", "/a.tar.gz"] {
-        upstream.set(path, Script::new(coded.clone()).header("content-encoding", "gzip"));
+        upstream.set(
+            path,
+            Script::new(coded.clone()).header("content-encoding", "gzip"),
+        );
     }
     for _ in 0..2 {
         app.read("g", "a.bin").await.expect_bytes(&plain);

@@ -36,17 +36,37 @@ async fn check(app: &App, path: &str, body: &[u8], range: &str) {
             assert_eq!(reply.header("content-range"), said, "{range}");
         }
         416 => {
-            assert_eq!(reply.header("content-range"), format!("bytes */{size}"), "{range}");
+            assert_eq!(
+                reply.header("content-range"),
+                format!("bytes */{size}"),
+                "{range}"
+            );
             return;
         }
         _ => assert_eq!(reply.header("content-range"), "", "{range}"),
     }
-    assert!(reply.body == body[span.start as usize..span.end as usize], "{range}");
+    assert!(
+        reply.body == body[span.start as usize..span.end as usize],
+        "{range}"
+    );
 }
 
 const EDGES: &[&str] = &[
-    "bytes=0-0", "bytes=0-", "bytes=-1", "bytes=-0", "bytes=199999-", "bytes=200000-", "bytes=5-4", "bytes=-999999999",
-    "bytes=0-99999999999999999", "bytes=a-b", "bytes=", "items=0-9", "bytes=1", "bytes=--5", "bytes=65535-65536",
+    "bytes=0-0",
+    "bytes=0-",
+    "bytes=-1",
+    "bytes=-0",
+    "bytes=199999-",
+    "bytes=200000-",
+    "bytes=5-4",
+    "bytes=-999999999",
+    "bytes=0-99999999999999999",
+    "bytes=a-b",
+    "bytes=",
+    "items=0-9",
+    "bytes=1",
+    "bytes=--5",
+    "bytes=65535-65536",
 ];
 
 #[tokio::test]
@@ -89,19 +109,35 @@ async fn a_range_during_a_fill_is_answered_as_soon_as_its_bytes_are_there() {
     let mut first = Pull::get(app.address(), &target, &[]).await.unwrap();
     first.compare(&body, 0, 300_000).await.unwrap();
 
-    let near = app.read_with("g", "a", &[("range", "bytes=100000-199999")]).await.expect(206);
+    let near = app
+        .read_with("g", "a", &[("range", "bytes=100000-199999")])
+        .await
+        .expect(206);
     assert!(near.body == body[100_000..200_000]);
     let same = app.read_with("g", "a", &[("if-none-match", "\"v1\"")]).await;
     assert_eq!(same.status, 304, "a condition during a fill");
-    let mut far = Pull::get(app.address(), &target, &["range: bytes=900000-"]).await.unwrap();
+    let mut far = Pull::get(app.address(), &target, &["range: bytes=900000-"])
+        .await
+        .unwrap();
     assert_eq!(far.status, 206);
-    assert_eq!(upstream.hits("/a")[0].ended(), None, "upstream still waits at the gate");
+    assert_eq!(
+        upstream.hits("/a")[0].ended(),
+        None,
+        "upstream still waits at the gate"
+    );
 
     gate.open();
     far.compare_rest(&body, 900_000).await.unwrap();
     first.compare_rest(&body, 0).await.unwrap();
     app.stored("g", "a").await;
-    assert_eq!(upstream.hits("/a").iter().filter(|hit| hit.request.header("range").is_none()).count(), 1);
+    assert_eq!(
+        upstream
+            .hits("/a")
+            .iter()
+            .filter(|hit| hit.request.header("range").is_none())
+            .count(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -120,11 +156,22 @@ async fn a_range_far_ahead_of_a_fill_does_not_wait_for_it() {
     let far = app.read_with("g", "a", &[("range", &range)]).await.expect(206);
     assert!(far.body == body[20 << 20..(20 << 20) + 100_000]);
     assert_eq!(far.outcome(), "ranged_past");
-    assert!(far.header("cache-status").contains("fwd=partial"), "{:?}", far.headers);
-    assert_eq!(upstream.hits("/a")[0].ended(), None, "the fill still waits at the gate");
+    assert!(
+        far.header("cache-status").contains("fwd=partial"),
+        "{:?}",
+        far.headers
+    );
+    assert_eq!(
+        upstream.hits("/a")[0].ended(),
+        None,
+        "the fill still waits at the gate"
+    );
 
     gate.open();
     first.compare_rest(&body, 0).await.unwrap();
-    eventually("the fill lands", || async { app.objects("g").await.into_iter().next() }).await;
+    eventually("the fill lands", || async {
+        app.objects("g").await.into_iter().next()
+    })
+    .await;
     app.read("g", "a").await.expect_bytes(&body);
 }

@@ -12,15 +12,18 @@ use crate::support::script::{Fault, Script};
 use crate::support::upstream::Upstream;
 
 /// Everything mutable, with a TTL of a second, and further settings.
-fn mutable(further: Value) -> Value {
+fn mutable(further: &Value) -> Value {
     let mut settings = json!({"mutable_patterns": ["."], "mutable_ttl": 1});
-    settings.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+    settings
+        .as_object_mut()
+        .unwrap()
+        .extend(further.as_object().unwrap().clone());
     settings
 }
 
 /// A mutable document `doc` in the cache, past its TTL.
 async fn expired(script: Script, further: Value) -> (Upstream, App) {
-    let (upstream, app) = generic(mutable(further)).await;
+    let (upstream, app) = generic(mutable(&further)).await;
     let body = script.body.clone();
     upstream.set("/doc", script);
     app.read("g", "doc").await.expect_bytes(&body);
@@ -38,7 +41,10 @@ async fn an_expired_document_costs_one_conditional_request_and_no_download() {
     ] {
         let (upstream, app) = expired(script, json!({})).await;
         let again = app.read("g", "doc").await.expect_bytes(&body);
-        assert_eq!((again.header("x-artifact-source"), again.outcome()), ("cache", "revalidated"));
+        assert_eq!(
+            (again.header("x-artifact-source"), again.outcome()),
+            ("cache", "revalidated")
+        );
         let hits = upstream.hits("/doc");
         assert_eq!(hits.len(), 2);
         let asked = &hits[1].request;
@@ -64,7 +70,10 @@ async fn the_same_bytes_without_validators_move_the_ttl() {
     let (upstream, app) = expired(Script::new("same"), json!({})).await;
     app.read("g", "doc").await.expect_bytes(b"same");
     app.read("g", "doc").await.expect_bytes(b"same");
-    assert!(upstream.hits("/doc").len() <= 3, "each TTL costs one request at most");
+    assert!(
+        upstream.hits("/doc").len() <= 3,
+        "each TTL costs one request at most"
+    );
     assert_eq!(app.objects("g").await.len(), 1);
 }
 
@@ -91,8 +100,16 @@ async fn the_stale_copy_answers_while_upstream_is_in_trouble_and_its_ttl_moves()
         let what = format!("{} {:?}", trouble.status, trouble.fault);
         upstream.set("/doc", trouble);
         let stale = app.read("g", "doc").await.expect_bytes(b"good");
-        assert_eq!((stale.header("x-artifact-source"), stale.outcome()), ("cache", "stale"), "{what}");
-        assert!(stale.header("age").parse::<u64>().is_ok(), "{what}: {:?}", stale.headers);
+        assert_eq!(
+            (stale.header("x-artifact-source"), stale.outcome()),
+            ("cache", "stale"),
+            "{what}"
+        );
+        assert!(
+            stale.header("age").parse::<u64>().is_ok(),
+            "{what}: {:?}",
+            stale.headers
+        );
         let asked = upstream.hits("/doc").len();
         app.read("g", "doc").await.expect_bytes(b"good");
         assert_eq!(upstream.hits("/doc").len(), asked, "{what}: the TTL was nudged");

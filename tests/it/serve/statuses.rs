@@ -16,7 +16,10 @@ async fn absence_is_passed_on_and_remembered_for_a_while() {
         assert_eq!(app.read("g", path).await.status, status);
         let again = app.read("g", path).await;
         assert_eq!(again.status, status);
-        assert_eq!((again.header("x-artifact-source"), again.outcome()), ("cache", "negative"));
+        assert_eq!(
+            (again.header("x-artifact-source"), again.outcome()),
+            ("cache", "negative")
+        );
         assert_eq!(upstream.count("GET", &format!("/{path}")), 1);
     }
     assert!(app.objects("g").await.is_empty());
@@ -34,7 +37,10 @@ async fn every_other_refusal_has_its_status_and_is_not_remembered() {
         (418, 502, "upstream_broken"),
     ] {
         let path = format!("s{said}");
-        upstream.set(&format!("/{path}"), Script::status(said).header("retry-after", "7"));
+        upstream.set(
+            &format!("/{path}"),
+            Script::status(said).header("retry-after", "7"),
+        );
         let reply = app.read("g", &path).await;
         assert_eq!((reply.status, reply.outcome()), (told, code), "{said}");
         if said == 429 {
@@ -47,11 +53,15 @@ async fn every_other_refusal_has_its_status_and_is_not_remembered() {
 
 #[tokio::test]
 async fn an_unreachable_upstream_is_502_and_a_silent_one_504() {
-    let app = App::setup().env("ARTIFACTAPI_UPSTREAM_HEAD_SECONDS", "1").start().await;
+    let app = App::setup()
+        .env("ARTIFACTAPI_UPSTREAM_HEAD_SECONDS", "1")
+        .start()
+        .await;
     let refusing = Upstream::refusing();
-    let silent = Upstream::start().await;
+    let silent = Upstream::start();
     silent.set("/a", Script::new("x").delay(std::time::Duration::from_secs(30)));
-    app.create_remote("r", "generic", &refusing.url(), json!({})).await;
+    app.create_remote("r", "generic", &refusing.url(), json!({}))
+        .await;
     app.create_remote("s", "generic", &silent.url(), json!({})).await;
     let reply = app.read("r", "a").await;
     assert_eq!((reply.status, reply.outcome()), (502, "upstream_unreachable"));
@@ -63,7 +73,7 @@ async fn an_unreachable_upstream_is_502_and_a_silent_one_504() {
 async fn mirrors_are_asked_in_order_when_the_base_cannot_answer() {
     let app = App::start().await;
     let base = Upstream::refusing();
-    let (broken, good) = (Upstream::start().await, Upstream::start().await);
+    let (broken, good) = (Upstream::start(), Upstream::start());
     broken.set("/a", Script::status(500));
     good.set("/a", Script::new("from the mirror"));
     let mirrors = json!({"mirrors": [broken.url(), good.url()]});
@@ -81,7 +91,11 @@ async fn a_failing_upstream_is_left_alone_after_a_while_and_a_probe_brings_it_ba
     }
     let open = app.read("g", "a").await;
     assert_eq!((open.status, open.outcome()), (503, "breaker_open"));
-    assert!(open.header("retry-after").parse::<u64>().is_ok(), "{:?}", open.headers);
+    assert!(
+        open.header("retry-after").parse::<u64>().is_ok(),
+        "{:?}",
+        open.headers
+    );
     assert_eq!(upstream.count("GET", "/a"), 5);
     upstream.set("/a", Script::new("healed"));
     crate::support::eventually("the breaker closes", || async {
@@ -111,7 +125,10 @@ async fn an_object_larger_than_the_limit_is_refused_however_it_is_framed() {
     let (upstream, app) = generic(json!({"max_object_bytes": 100_000})).await;
     for framing in [Framing::Length, Framing::Chunked, Framing::UntilClose] {
         let path = format!("big-{framing:?}");
-        upstream.set(&format!("/{path}"), Script::new(bytes_of(1, 100_001)).framing(framing));
+        upstream.set(
+            &format!("/{path}"),
+            Script::new(bytes_of(1, 100_001)).framing(framing),
+        );
         let reply = app.read("g", &path).await;
         assert!(!reply.complete(), "{framing:?}");
     }
@@ -123,7 +140,10 @@ async fn an_object_larger_than_the_limit_is_refused_however_it_is_framed() {
 #[tokio::test]
 async fn a_body_that_fits_into_the_held_tail_fails_with_an_honest_status() {
     let (upstream, app) = generic(json!({})).await;
-    upstream.set("/small", Script::new(bytes_of(1, 20_000)).fault(Fault::Truncate(10_000)));
+    upstream.set(
+        "/small",
+        Script::new(bytes_of(1, 20_000)).fault(Fault::Truncate(10_000)),
+    );
     let reply = app.read("g", "small").await.expect(502);
     assert_eq!(reply.outcome(), "upstream_cut");
 }

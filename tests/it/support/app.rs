@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -11,12 +11,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::client::Reply;
+use super::process::{Ran, fsck, leftovers, log_file, spawn, terminate};
 use super::{PATIENCE, eventually};
 
 /// The admin token of every program under test.
 pub(crate) const TOKEN: &str = "it-admin-token-0123456789abcdef0123456789";
-
-const PROGRAM: &str = env!("CARGO_BIN_EXE_artifactapi");
 
 /// How a program is to be started.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +73,11 @@ impl App {
         let file = self.data.path().join("address");
         loop {
             let written = std::fs::read_to_string(&file).unwrap_or_default();
-            let address = written.trim().trim_start_matches("http://").trim_end_matches('/').parse();
+            let address = written
+                .trim()
+                .trim_start_matches("http://")
+                .trim_end_matches('/')
+                .parse();
             if let Ok(address) = address {
                 self.address = address;
                 if self.get("/api/v2/health/ready").await.status == 200 {
@@ -84,7 +87,11 @@ impl App {
             if let Some(status) = self.child.try_wait().expect("the child can be asked") {
                 panic!("the program ended with {status}\n{}", self.log());
             }
-            assert!(Instant::now() < end, "the program never became ready\n{}", self.log());
+            assert!(
+                Instant::now() < end,
+                "the program never became ready\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -106,7 +113,8 @@ impl App {
 
     /// A request to a path of the program.
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.http.request(method, format!("http://{}{path}", self.address))
+        self.http
+            .request(method, format!("http://{}{path}", self.address))
     }
 
     /// GET of a path of the program.
@@ -127,7 +135,9 @@ impl App {
     /// GET of an object of a repository with further field lines.
     pub(crate) async fn read_with(&self, repo: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
         let request = self.request(Method::GET, &Self::path(repo, path));
-        let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request = fields
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value));
         Reply::of(request).await
     }
 
@@ -149,7 +159,9 @@ impl App {
         let request = if body.is_null() {
             request
         } else {
-            request.header("content-type", "application/json").body(body.to_string())
+            request
+                .header("content-type", "application/json")
+                .body(body.to_string())
         };
         Reply::of(request).await
     }
@@ -158,25 +170,35 @@ impl App {
     pub(crate) async fn create_remote(&self, name: &str, kind: &str, base: &str, settings: Value) {
         let mut document = json!({"name": name, "package_type": kind, "base_url": base});
         merge(&mut document, settings);
-        self.admin(Method::POST, "/api/v2/remotes", document).await.expect(201);
+        self.admin(Method::POST, "/api/v2/remotes", document)
+            .await
+            .expect(201);
     }
 
     /// Creates a local, with further settings.
     pub(crate) async fn create_local(&self, name: &str, kind: &str, settings: Value) {
         let mut document = json!({"name": name, "package_type": kind});
         merge(&mut document, settings);
-        self.admin(Method::POST, "/api/v2/locals", document).await.expect(201);
+        self.admin(Method::POST, "/api/v2/locals", document)
+            .await
+            .expect(201);
     }
 
     /// Health with its details.
     pub(crate) async fn health(&self) -> Value {
-        self.admin(Method::GET, "/api/v2/health", Value::Null).await.json()
+        self.admin(Method::GET, "/api/v2/health", Value::Null)
+            .await
+            .json()
     }
 
     /// The paths that a remote has cached.
     pub(crate) async fn objects(&self, remote: &str) -> Vec<Value> {
         let path = format!("/api/v2/remotes/{remote}/objects?limit=1000");
-        let page = self.admin(Method::GET, &path, Value::Null).await.expect(200).json();
+        let page = self
+            .admin(Method::GET, &path, Value::Null)
+            .await
+            .expect(200)
+            .json();
         page["items"].as_array().cloned().unwrap_or_default()
     }
 
@@ -184,7 +206,9 @@ impl App {
     pub(crate) async fn stored(&self, remote: &str, path: &str) -> Value {
         eventually(&format!("{path} stored"), || async {
             let objects = self.objects(remote).await;
-            objects.into_iter().find(|object| object["path"] == path.trim_start_matches('/'))
+            objects
+                .into_iter()
+                .find(|object| object["path"] == path.trim_start_matches('/'))
         })
         .await
     }
@@ -192,14 +216,19 @@ impl App {
     /// Evicts objects of a remote; `query` is `all=true`, `path=…` and so on.
     pub(crate) async fn evict(&self, remote: &str, query: &str) -> Value {
         let path = format!("/api/v2/remotes/{remote}/objects?{query}");
-        self.admin(Method::DELETE, &path, Value::Null).await.expect(200).json()
+        self.admin(Method::DELETE, &path, Value::Null)
+            .await
+            .expect(200)
+            .json()
     }
 
     /// A line of `/proc/<pid>/status` in KiB: `VmRSS`, `VmHWM`.
     pub(crate) fn memory(&self, line: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.expect("the program runs");
-        let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
+        let found = status
+            .lines()
+            .find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
         let number = found.and_then(|text| text.split_whitespace().next());
         number.and_then(|text| text.parse().ok()).expect("a number of kB")
     }
@@ -269,55 +298,10 @@ impl Drop for App {
     }
 }
 
-/// A command that has ended.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    /// Exit code.
-    pub(crate) code: Option<i32>,
-    /// Standard output and error.
-    pub(crate) output: String,
-}
-
-/// Runs the program with arguments, to its end.
-pub(crate) fn run(arguments: &[&str]) -> Ran {
-    let output = command().args(arguments).output().expect("the program can be run");
-    let text = [output.stdout, output.stderr].concat();
-    Ran {
-        code: output.status.code(),
-        output: String::from_utf8_lossy(&text).into_owned(),
-    }
-}
-
-fn fsck(data: &Path, arguments: &[&str]) -> Ran {
-    let folder = data.to_str().expect("a plain path");
-    run(&[&["fsck", "--data-dir", folder], arguments].concat())
-}
-
-/// The program with nothing of this machine's environment.
-fn command() -> Command {
-    let mut command = Command::new(PROGRAM);
-    command.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
-    command
-}
-
-fn spawn(data: &Path, env: &BTreeMap<String, String>) -> Child {
-    let log = std::fs::File::options().create(true).append(true).open(log_file(data));
-    let log = log.expect("a log file");
-    let mut command = command();
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
-    command.env("ARTIFACTAPI_ADMIN_TOKEN", TOKEN).env("ARTIFACTAPI_SERVER_DRAIN_SECONDS", "0").envs(env);
-    command.stdout(Stdio::null()).stderr(log);
-    command.spawn().expect("the program can be started")
-}
-
 fn client() -> reqwest::Client {
     let builder = reqwest::Client::builder().no_proxy();
     let builder = builder.redirect(reqwest::redirect::Policy::none());
     builder.build().expect("a client")
-}
-
-fn log_file(data: &Path) -> PathBuf {
-    data.with_extension("log")
 }
 
 fn merge(document: &mut Value, settings: Value) {
@@ -326,47 +310,6 @@ fn merge(document: &mut Value, settings: Value) {
             document[name] = value;
         }
     }
-}
-
-/// SIGTERM, then up to a minute of patience, then SIGKILL.
-fn terminate(child: &mut Child) -> Option<i32> {
-    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-    let signal = rustix::process::Signal::TERM;
-    rustix::process::kill_process(pid.expect("a pid"), signal).ok();
-    let end = Instant::now() + PATIENCE;
-    while Instant::now() < end {
-        if let Some(status) = child.try_wait().expect("the child can be asked") {
-            return status.code();
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    drop(child.kill());
-    drop(child.wait());
-    None
-}
-
-/// Files of a stopped program that should not be there any more.
-pub(crate) fn leftovers(data: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![data.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for item in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = item.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if is_temporary(path.strip_prefix(data).unwrap_or(&path)) {
-                found.push(path);
-            }
-        }
-    }
-    found
-}
-
-fn is_temporary(path: &Path) -> bool {
-    let names = ["tmp", "temp", "spool", "spools", "staging"];
-    let in_folder = path.components().any(|part| names.iter().any(|name| part.as_os_str() == *name));
-    let ends = ["tmp", "part", "partial"];
-    in_folder || path.extension().is_some_and(|end| ends.iter().any(|name| end == *name))
 }
 
 fn tail(text: &str, most: usize) -> &str {

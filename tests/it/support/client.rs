@@ -122,10 +122,16 @@ impl Pull {
         let (head, rest) = read_head(&mut stream).await?;
         let field = |name: &str| {
             let mut lines = head.lines().filter_map(|line| line.split_once(": "));
-            lines.find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
+            lines
+                .find(|(given, _)| given.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.to_owned())
         };
         Ok(Self {
-            status: head.split(' ').nth(1).and_then(|text| text.parse().ok()).unwrap_or(0),
+            status: head
+                .split(' ')
+                .nth(1)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(0),
             length: field("content-length").and_then(|text| text.parse().ok()),
             stream,
             rest,
@@ -193,7 +199,8 @@ impl Pull {
     pub(crate) async fn sip(&mut self, expected: &Bytes, count: u64, rate: u64) -> io::Result<()> {
         let end = self.taken + count;
         while self.taken < end {
-            self.compare(expected, 0, (rate / 10).min(end - self.taken)).await?;
+            self.compare(expected, 0, (rate / 10).min(end - self.taken))
+                .await?;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Ok(())

@@ -4,15 +4,18 @@
 pub(crate) mod app;
 pub(crate) mod bytes;
 pub(crate) mod client;
+pub(crate) mod process;
 pub(crate) mod python;
 pub(crate) mod script;
+pub(crate) mod sse;
+pub(crate) mod store;
 pub(crate) mod upstream;
 mod wire;
 
 use std::time::Duration;
 
 /// How long anything in a test may take before it counts as hung.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits until `probe` gives something; panics with `what` after [`PATIENCE`].
 pub(crate) async fn eventually<T, F>(what: &str, mut probe: impl FnMut() -> F) -> T

@@ -55,9 +55,10 @@ impl File {
     }
 
     fn html(&self) -> String {
-        let metadata = self.metadata.as_ref().map(|metadata| {
-            format!(" data-core-metadata=\"sha256={}\"", sha256(metadata))
-        });
+        let metadata = self
+            .metadata
+            .as_ref()
+            .map(|metadata| format!(" data-core-metadata=\"sha256={}\"", sha256(metadata)));
         let metadata = metadata.unwrap_or_default();
         let (name, url, hash) = (&self.name, &self.url, &self.sha256);
         format!("<a href=\"{url}#sha256={hash}\"{metadata}>{name}</a><br/>\n")
@@ -66,7 +67,10 @@ impl File {
 
 /// The index page of a project in JSON.
 pub(crate) fn json_page(project: &str, files: &[File]) -> Script {
-    let versions: Vec<_> = files.iter().filter_map(|file| file.name.split('-').nth(1)).collect();
+    let versions: Vec<_> = files
+        .iter()
+        .filter_map(|file| file.name.split('-').nth(1))
+        .collect();
     let files: Vec<_> = files.iter().map(File::json).collect();
     let page = json!({"meta": {"api-version": "1.1"}, "name": project, "versions": versions, "files": files});
     Script::new(page.to_string()).header("content-type", JSON)

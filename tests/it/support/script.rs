@@ -52,7 +52,9 @@ impl Gate {
     /// Waits until it is open.
     pub(crate) async fn pass(&self) {
         let mut door = self.0.subscribe();
-        door.wait_for(|open| *open).await.expect("the gate outlives its waiters");
+        door.wait_for(|open| *open)
+            .await
+            .expect("the gate outlives its waiters");
     }
 }
 
@@ -83,8 +85,6 @@ pub(crate) struct Script {
     pub(crate) ranges: bool,
     /// Whether `If-Range` is taken notice of.
     pub(crate) if_range: bool,
-    /// Whether conditions are answered with 304.
-    pub(crate) conditions: bool,
     /// What the path answers once this script has begun an answer.
     pub(crate) then: Option<Box<Script>>,
 }
@@ -105,7 +105,6 @@ impl Script {
             delay: Duration::ZERO,
             ranges: true,
             if_range: true,
-            conditions: true,
             then: None,
         }
     }
@@ -187,12 +186,6 @@ impl Script {
         self
     }
 
-    /// Never says 304.
-    pub(crate) fn unconditional(mut self) -> Self {
-        self.conditions = false;
-        self
-    }
-
     /// What the path answers after this script has begun one answer.
     pub(crate) fn then(mut self, next: Self) -> Self {
         self.then = Some(Box::new(next));
@@ -201,9 +194,6 @@ impl Script {
 
     /// Whether the validators of a request hold, so that 304 is right.
     pub(crate) fn unchanged(&self, if_none_match: Option<&str>, if_modified_since: Option<&str>) -> bool {
-        if !self.conditions {
-            return false;
-        }
         match (if_none_match, &self.etag) {
             (Some(tags), Some(tag)) => tags.split(',').any(|given| given.trim() == tag),
             (Some(_), None) => false,

@@ -27,7 +27,9 @@ impl Request {
     /// The first line of a name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.headers.iter();
-        lines.find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+        lines
+            .find(|(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The target without its query.
@@ -122,13 +124,13 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     /// One on a free loopback port.
-    pub(crate) async fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self::bind(address).await.expect("a free loopback port")
+        Self::bind(address).expect("a free loopback port")
     }
 
     /// One on a given address.
-    pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<Self> {
+    pub(crate) fn bind(address: SocketAddr) -> std::io::Result<Self> {
         let mut upstream = Self::reserve(address)?;
         upstream.listen();
         Ok(upstream)
@@ -178,7 +180,11 @@ impl Upstream {
 
     /// Sets what a path answers from now on.
     pub(crate) fn set(&self, path: &str, script: Script) {
-        self.shared.scripts.lock().expect("no poison").insert(path.into(), script);
+        self.shared
+            .scripts
+            .lock()
+            .expect("no poison")
+            .insert(path.into(), script);
     }
 
     /// The requests for a path (or exact target), in order.
@@ -195,7 +201,10 @@ impl Upstream {
 
     /// How often a path was asked for by a method.
     pub(crate) fn count(&self, method: &str, path: &str) -> usize {
-        self.hits(path).iter().filter(|hit| hit.request.method == method).count()
+        self.hits(path)
+            .iter()
+            .filter(|hit| hit.request.method == method)
+            .count()
     }
 
     /// Connections so far.
@@ -213,7 +222,11 @@ impl Drop for Upstream {
 }
 
 fn socket_on(address: SocketAddr) -> std::io::Result<TcpSocket> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     socket.set_reuseaddr(true)?;
     // Small, so that what was sent is near to what the other side has taken.
     socket.set_send_buffer_size(128 << 10)?;

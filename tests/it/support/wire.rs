@@ -57,11 +57,17 @@ pub(super) async fn answer(stream: &mut TcpStream, script: &Script, hit: &Hit) -
     let body = script.wire_body();
     let size = body.len() as u64;
     let ranged = script.status == 200 && script.ranges && script.same_version(get("if-range"));
-    let span = match get("range").filter(|_| ranged).map(|range| parse_range(range, size)) {
+    let span = match get("range")
+        .filter(|_| ranged)
+        .map(|range| parse_range(range, size))
+    {
         None => 0..size,
         Some(Some(span)) => span,
         Some(None) => {
-            let lines = [format!("content-range: bytes */{size}"), "content-length: 0".into()];
+            let lines = [
+                format!("content-range: bytes */{size}"),
+                "content-length: 0".into(),
+            ];
             write_head(stream, script, 416, &lines).await?;
             hit.end(true);
             return Ok(After::Keep);
@@ -82,7 +88,11 @@ async fn send(
     let mut lines = Vec::new();
     if partial {
         let last = span.end - 1;
-        lines.push(format!("content-range: bytes {}-{last}/{}", span.start, body.len()));
+        lines.push(format!(
+            "content-range: bytes {}-{last}/{}",
+            span.start,
+            body.len()
+        ));
     }
     let framing = if partial { Framing::Length } else { script.framing };
     lines.push(match framing {
@@ -93,9 +103,19 @@ async fn send(
     write_head(stream, script, if partial { 206 } else { script.status }, &lines).await?;
     if hit.request.method == "HEAD" {
         hit.end(true);
-        return Ok(if framing == Framing::UntilClose { After::Close } else { After::Keep });
+        return Ok(if framing == Framing::UntilClose {
+            After::Close
+        } else {
+            After::Keep
+        });
     }
-    let mut sender = Sender { stream, script, hit, framing, passed: 0 };
+    let mut sender = Sender {
+        stream,
+        script,
+        hit,
+        framing,
+        passed: 0,
+    };
     sender.run(body, span).await
 }
 
@@ -109,9 +129,17 @@ fn declared(script: &Script, span: &Range<u64>) -> u64 {
     }
 }
 
-async fn write_head(stream: &mut TcpStream, script: &Script, status: u16, lines: &[String]) -> io::Result<()> {
+async fn write_head(
+    stream: &mut TcpStream,
+    script: &Script,
+    status: u16,
+    lines: &[String],
+) -> io::Result<()> {
     let mut head = format!("HTTP/1.1 {status} Scripted\r\n");
-    let fields = script.headers.iter().map(|(name, value)| format!("{name}: {value}"));
+    let fields = script
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"));
     let validators = [("etag", &script.etag), ("last-modified", &script.last_modified)];
     let validators = validators
         .into_iter()
@@ -186,7 +214,10 @@ impl Sender<'_> {
 
     /// Where the next piece ends: a slice of time, a gate, the fault, or the end.
     fn piece_end(&self, at: u64, end: u64, stop: Option<u64>) -> u64 {
-        let size = self.script.pace.map_or(256 << 10, |rate| (rate / 50).clamp(512, 256 << 10));
+        let size = self
+            .script
+            .pace
+            .map_or(256 << 10, |rate| (rate / 50).clamp(512, 256 << 10));
         let gates = self.script.gates.iter().map(|(offset, _)| *offset);
         let cuts = gates.chain(stop).filter(|offset| *offset > at);
         cuts.fold((at + size).min(end), u64::min)
@@ -211,7 +242,10 @@ impl Sender<'_> {
             self.stream.write_all(b"0\r\n\r\n").await?;
         }
         self.hit.end(true);
-        let lied = matches!(self.script.fault, Some(Fault::LieLonger(_) | Fault::LieShorter(_)));
+        let lied = matches!(
+            self.script.fault,
+            Some(Fault::LieLonger(_) | Fault::LieShorter(_))
+        );
         if lied || self.framing == Framing::UntilClose {
             self.stream.shutdown().await?;
             return Ok(After::Close);
@@ -227,10 +261,12 @@ impl Sender<'_> {
                 self.stream.set_zero_linger()?;
             }
             Fault::Stall(_) => {
-                let silence = tokio::time::timeout(Duration::from_secs(120), self.stream.read_u8());
+                let silence = tokio::time::timeout(Duration::from_mins(2), self.stream.read_u8());
                 drop(silence.await);
             }
-            _ => self.stream.shutdown().await?,
+            Fault::Truncate(_) | Fault::Flip(_) | Fault::LieLonger(_) | Fault::LieShorter(_) => {
+                self.stream.shutdown().await?;
+            }
         }
         self.hit.end(false);
         Ok(After::Close)
