@@ -166,3 +166,6 @@ impl Progress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use artifactapi_core::{Clock, Time};
+use artifactapi_core::entry::{EntryKey, Lifetime};
+use artifactapi_core::key::ObjectName;
+use artifactapi_core::port::upstream::Head;
+use artifactapi_core::{Clock, Digest, Entry, Headers, Key, RepoId, Time};
 
 use crate::board::Board;
 use crate::keeper::Nursery;
@@ -59,4 +62,39 @@ pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(limit, future)
         .await
         .expect("it came in time")
+}
+
+/// Bytes that are different at every offset that matters.
+pub(crate) fn pattern(size: usize) -> Vec<u8> {
+    (0..size).map(|at| (at * 31 % 251) as u8).collect()
+}
+
+pub(crate) fn head(status: u16, length: Option<u64>) -> Head {
+    Head {
+        status,
+        headers: Headers::new(),
+        url: "http://up.example/x".parse().unwrap(),
+        length,
+        framed: true,
+    }
+}
+
+pub(crate) fn entry(path: &str) -> Arc<Entry> {
+    let digest = Digest::sha256(path.as_bytes());
+    Arc::new(Entry {
+        id: EntryKey::new(RepoId(uuid::Uuid::nil()), Key::new(path).unwrap()),
+        object: ObjectName::blob(&digest, uuid::Uuid::nil()),
+        digest,
+        size: 1,
+        lifetime: Lifetime::Immutable,
+        media: "text/plain".into(),
+        etag: None,
+        last_modified: None,
+        kept: Headers::new(),
+        source_url: None,
+        proven: true,
+        fetched_at: Time(0),
+        validated_at: Time(0),
+        expires_at: None,
+    })
 }
