@@ -1,2 +1,9 @@
-//! Command line.
-fn main() {}
+//! The program. See [`cli`] for its commands.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,104 @@
+//! The stores of a data folder, opened together. The layout of the folder is decided here and nowhere else.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use artifactapi_core::clock::{Clock, SystemClock};
+use artifactapi_core::config::Config;
+use artifactapi_core::fault::{Fault, Kind};
+use artifactapi_core::port::blobs::Blobs;
+use artifactapi_core::port::catalog::Catalog;
+use artifactapi_core::port::hot::Hot;
+use artifactapi_store::blobs::fs::Folder;
+use artifactapi_store::catalog::sqlite::Sqlite;
+use artifactapi_store::hot::memory::Memory;
+use artifactapi_store::lock::{DirLock, lock};
+use artifactapi_store::spool::Spools;
+
+/// The catalog's file in the data folder.
+const CATALOG: &str = "catalog.sqlite";
+/// The folder of spools in the data folder.
+const SPOOLS: &str = "spools";
+
+/// Everything that outlives a request.
+pub struct Stores {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The truth.
+    pub catalog: Arc<dyn Catalog>,
+    /// The bytes.
+    pub blobs: Arc<dyn Blobs>,
+    /// The hints.
+    pub hot: Arc<dyn Hot>,
+    /// The bytes on their way.
+    pub spools: Arc<Spools>,
+    sqlite: Sqlite,
+    lock: Option<DirLock>,
+}
+
+impl Stores {
+    /// Takes the data folder for this process alone, brings its catalog to this version's form, and opens everything.
+    pub async fn open(config: &Config) -> Result<Self, Fault> {
+        let folder = &config.store.data_dir;
+        let held = lock(folder)?;
+        let sqlite = Sqlite::open(&folder.join(CATALOG)).await?;
+        Self::around(sqlite, Some(held), config)
+    }
+
+    /// Opens what is there for reading, beside a server that may have the folder.
+    pub async fn open_read_only(config: &Config) -> Result<Self, Fault> {
+        let folder = &config.store.data_dir;
+        if !folder.join(CATALOG).is_file() {
+            let what = format!("{} holds no catalog", folder.display());
+            return Err(Fault::new(Kind::StoreUnavailable, what));
+        }
+        let sqlite = Sqlite::open_read_only(&folder.join(CATALOG)).await?;
+        Self::around(sqlite, None, config)
+    }
+
+    fn around(sqlite: Sqlite, lock: Option<DirLock>, config: &Config) -> Result<Self, Fault> {
+        let folder = &config.store.data_dir;
+        let clock = SystemClock::shared();
+        let spools = Spools::with_memory(
+            made(&folder.join(SPOOLS))?.to_owned(),
+            config.cache.spool_memory_bytes,
+        );
+        Ok(Self {
+            catalog: Arc::new(sqlite.clone()),
+            blobs: Arc::new(Folder::open(folder.clone())?),
+            hot: Arc::new(Memory::new(Arc::clone(&clock))),
+            spools: Arc::new(spools),
+            clock,
+            sqlite,
+            lock,
+        })
+    }
+
+    /// Removes what processes that ended half-way left behind: this one has the folder alone and has begun nothing.
+    pub(crate) async fn sweep(&self) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let files = self.blobs.sweep(now).await?;
+        let spools = self.spools.sweep(now).map_err(unreadable)?;
+        if files + spools > 0 {
+            log::info!(files = files, spools = spools; "removed what an earlier process left behind");
+        }
+        Ok(())
+    }
+
+    /// Closes the catalog, then lets the folder go.
+    pub(crate) async fn close(self) {
+        self.sqlite.close().await;
+        drop(self.lock);
+    }
+}
+
+/// The folder, made if it is missing.
+fn made(folder: &Path) -> Result<&Path, Fault> {
+    std::fs::create_dir_all(folder).map_err(unreadable)?;
+    Ok(folder)
+}
+
+/// A folder of this process cannot be used.
+pub fn unreadable(error: std::io::Error) -> Fault {
+    Fault::ours(Kind::StoreUnavailable, "the data folder cannot be used", error)
+}
