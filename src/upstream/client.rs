@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use artifactapi_core::port::upstream::{Answer, Request, Upstream};
-use artifactapi_core::{Clock, Fault};
+use artifactapi_core::{Clock, Fault, config};
 use async_trait::async_trait;
 
 use crate::attempt;
@@ -34,9 +34,9 @@ pub(crate) struct Shared {
 
 impl Client {
     /// A client that resolves names as the machine does. Starts its threads; `Internal` if that fails.
-    pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+    pub fn new(settings: config::Upstream, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
         let trusted = Arc::new(Trusted::load()?);
-        Self::assemble(settings, clock, Arc::new(SystemNames), trusted)
+        Self::assemble(settings.into(), clock, Arc::new(SystemNames), trusted)
     }
 
     /// Puts a client together from its parts.

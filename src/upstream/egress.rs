@@ -62,11 +62,12 @@ impl Guard {
 
     /// Decides whether a request may go to `target`, as far as the URL itself tells.
     pub(crate) fn judge(&self, target: &Url) -> Result<Trust, Fault> {
+        let host = target.host_str().unwrap_or_default();
         if !matches!(target.scheme(), "http" | "https") {
-            return Err(Refused("not HTTP").fault());
+            return Err(Refused("not HTTP").fault(target.scheme()));
         }
         if !target.username().is_empty() || target.password().is_some() {
-            return Err(Refused("a URL with credentials").fault());
+            return Err(Refused("a URL with credentials").fault(host));
         }
         if self.own.contains(&target.origin()) {
             return Ok(Trust::Own);
@@ -77,13 +78,15 @@ impl Guard {
             Some(Host::Domain(name)) => self.admit_name(name),
             None => Err(Refused("no host")),
         };
-        verdict.map(|()| Trust::Stranger).map_err(Refused::fault)
+        verdict
+            .map(|()| Trust::Stranger)
+            .map_err(|refused| refused.fault(host))
     }
 
     /// Decides about a redirect: as [`Guard::judge`], and never from `https` to `http`.
     pub(crate) fn judge_hop(&self, from: &Url, target: &Url) -> Result<Trust, Fault> {
         if from.scheme() == "https" && target.scheme() == "http" {
-            return Err(Refused("a redirect from https to http").fault());
+            return Err(Refused("a redirect from https to http").fault(target.host_str().unwrap_or_default()));
         }
         self.judge(target)
     }
@@ -121,12 +124,13 @@ impl Guard {
 pub(crate) struct Refused(pub(crate) &'static str);
 
 impl Refused {
-    /// The refusal as a fault.
-    pub(crate) fn fault(self) -> Fault {
+    /// The refusal as a fault; the target's name is for the log alone.
+    pub(crate) fn fault(self, target: &str) -> Fault {
         Fault::new(
             Kind::Egress,
             format!("upstream leads to where we must not go: {self}"),
         )
+        .because(target)
     }
 }
 

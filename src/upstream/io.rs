@@ -83,10 +83,14 @@ impl<T: Stream> Stream for Entered<T> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T::Item>> {
         let this = self.get_mut();
         let _context = this.io.0.handle.enter();
-        match &mut this.inner {
-            Some(inner) => inner.as_mut().poll_next(cx),
-            None => Poll::Ready(None),
+        let Some(inner) = &mut this.inner else {
+            return Poll::Ready(None);
+        };
+        let polled = inner.as_mut().poll_next(cx);
+        if matches!(polled, Poll::Ready(None)) {
+            this.inner = None;
         }
+        polled
     }
 }
 

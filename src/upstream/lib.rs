@@ -28,7 +28,6 @@ mod trouble;
 mod wire;
 
 pub use client::Client;
-pub use settings::Settings;
 
 #[cfg(test)]
 mod tests;

@@ -48,6 +48,11 @@ pub(crate) struct Permit {
 impl Permits {
     /// All permits free.
     pub(crate) fn new(limits: Limits) -> Self {
+        let limits = Limits {
+            per_host: limits.per_host.min(Semaphore::MAX_PERMITS),
+            in_all: limits.in_all.min(Semaphore::MAX_PERMITS),
+            ..limits
+        };
         Self {
             total: Arc::new(Semaphore::new(limits.in_all)),
             hosts: Mutex::default(),
@@ -191,6 +196,13 @@ mod tests {
         let _held = permits.take("a:80").await.unwrap();
         let fault = permits.take("a:80").await.err().unwrap();
         assert_eq!(fault.kind, Kind::Overloaded);
+    }
+
+    #[tokio::test]
+    async fn more_than_can_be_counted_is_no_limit() {
+        let permits = permits(usize::MAX, usize::MAX, usize::MAX, Duration::MAX);
+        let _held = permits.take("a:80").await.unwrap();
+        assert_eq!(permits.in_use(), 1);
     }
 
     #[tokio::test]

@@ -19,6 +19,10 @@ use crate::trouble::{self, Trouble};
 /// Redirects followed for one request.
 const MOST_HOPS: usize = 5;
 
+/// Bodies of redirects that are worth reading, and how long.
+const SMALL: u64 = 16 * 1024;
+const DRAIN: Duration = Duration::from_millis(200);
+
 /// A request to send.
 pub(crate) struct Trip<'a> {
     /// GET or HEAD.
@@ -69,6 +73,7 @@ pub(crate) async fn follow(
         };
         trust = identity.guard.judge_hop(&url, &next)?;
         url = next;
+        drain(response).await;
         left = left.saturating_sub(sent.elapsed());
     }
     Err(Trouble::from(Fault::new(
@@ -91,12 +96,18 @@ async fn hop(
     if let Some(value) = auth::authorization(&identity.origin, url) {
         request.headers_mut().insert(AUTHORIZATION, value);
     }
-    match tokio::time::timeout(left, client.execute(request)).await {
-        Ok(answered) => answered.map_err(trouble::before_head),
-        Err(_) => Err(Trouble::from(trouble::passing(
-            Kind::Timeout,
-            "upstream did not answer in time",
-        ))),
+    let answered = tokio::time::timeout(left, client.execute(request)).await;
+    answered
+        .map_err(|_| {
+            trouble::passing(Kind::Timeout, "upstream did not answer in time").because(authority(url))
+        })?
+        .map_err(|error| trouble::before_head(error, &authority(url)))
+}
+
+/// Reads what is left of a small answer, so that its connection can be used again.
+async fn drain(response: Response) {
+    if response.content_length().is_some_and(|length| length <= SMALL) {
+        tokio::time::timeout(DRAIN, response.bytes()).await.ok();
     }
 }
 

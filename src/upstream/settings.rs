@@ -2,29 +2,34 @@
 
 use std::time::Duration;
 
+use artifactapi_core::config;
+
+/// The first pause before trying again.
+const PAUSE: Duration = Duration::from_millis(300);
+
 /// How long to wait and how much to do at once.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Longest time to connect, TLS included.
-    pub connect: Duration,
+    pub(crate) connect: Duration,
     /// Longest time from a request to its final head, redirects included.
-    pub head: Duration,
+    pub(crate) head: Duration,
     /// Longest silence within a body.
-    pub idle: Duration,
+    pub(crate) idle: Duration,
     /// Requests at once to one host and port.
-    pub per_host: usize,
+    pub(crate) per_host: usize,
     /// Requests at once in all.
-    pub in_all: usize,
+    pub(crate) in_all: usize,
     /// Requests that may wait for a permit.
-    pub queue: usize,
+    pub(crate) queue: usize,
     /// Longest wait for a permit.
-    pub queue_wait: Duration,
+    pub(crate) queue_wait: Duration,
     /// Further tries of a URL that could not be reached.
-    pub retries: u32,
+    pub(crate) retries: u32,
     /// Resumptions of one body.
-    pub resumes: u32,
+    pub(crate) resumes: u32,
     /// The first pause before trying again; each later one is twice as long, give or take a quarter.
-    pub pause: Duration,
+    pub(crate) pause: Duration,
 }
 
 impl Settings {
@@ -36,19 +41,19 @@ impl Settings {
     }
 }
 
-impl Default for Settings {
-    fn default() -> Self {
+impl From<config::Upstream> for Settings {
+    fn from(upstream: config::Upstream) -> Self {
         Self {
-            connect: Duration::from_secs(5),
-            head: Duration::from_secs(30),
-            idle: Duration::from_secs(30),
-            per_host: 64,
-            in_all: 512,
-            queue: 1024,
-            queue_wait: Duration::from_secs(30),
-            retries: 2,
-            resumes: 3,
-            pause: Duration::from_millis(300),
+            connect: Duration::from_secs(upstream.connect_seconds),
+            head: Duration::from_secs(upstream.head_seconds),
+            idle: Duration::from_secs(upstream.idle_seconds),
+            per_host: upstream.per_host,
+            in_all: upstream.in_all,
+            queue: upstream.queue,
+            queue_wait: Duration::from_secs(upstream.queue_wait_seconds),
+            retries: upstream.retries,
+            resumes: upstream.resumes,
+            pause: PAUSE,
         }
     }
 }
@@ -59,7 +64,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_and_stay_within_a_quarter_of_their_aim() {
-        let settings = Settings::default();
+        let settings = Settings::from(config::Upstream::default());
         for (done, aim) in [(0, 300), (1, 600), (2, 1200), (40, 9600)] {
             for noise in [0, 7, 50, u64::MAX] {
                 let pause = settings.pause(done, noise).as_millis();

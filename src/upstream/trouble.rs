@@ -22,15 +22,16 @@ impl From<Fault> for Trouble {
     }
 }
 
-/// Why no head came.
-pub(crate) fn before_head(error: reqwest::Error) -> Trouble {
+/// Why no head came from `host`.
+pub(crate) fn before_head(error: reqwest::Error, host: &str) -> Trouble {
     let error = error.without_url();
     if let Some(refused) = refusal(&error) {
-        return Trouble::from(refused.fault());
+        return Trouble::from(refused.fault(host));
     }
     if error.is_builder() {
         return Trouble::from(
-            Fault::new(Kind::Broken, "upstream named a URL that cannot be asked").because(chain(&error)),
+            Fault::new(Kind::Broken, "upstream named a URL that cannot be asked")
+                .because(format!("{host}: {}", chain(&error))),
         );
     }
     let (kind, what) = if error.is_connect() {
@@ -39,7 +40,7 @@ pub(crate) fn before_head(error: reqwest::Error) -> Trouble {
         (Kind::Broken, "upstream broke off before it answered")
     };
     Trouble {
-        fault: passing(kind, what).because(chain(&error)),
+        fault: passing(kind, what).because(format!("{host}: {}", chain(&error))),
         again: true,
     }
 }

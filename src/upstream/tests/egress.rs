@@ -297,4 +297,5 @@ fn a_refusal_tells_no_address() {
         .judge(&Url::parse("http://10.20.30.40/").unwrap())
         .unwrap_err();
     assert!(!fault.what.contains("10.20"), "{}", fault.what);
+    assert_eq!(fault.cause.as_deref(), Some("10.20.30.40"));
 }

@@ -170,7 +170,10 @@ async fn a_proxy_sees_every_request_but_those_for_inner_addresses() {
     let canary = Server::start(|_| whole(200, &[], b"secret")).await;
     let home: Url = "http://home.example/".parse().unwrap();
     let mut origin = origin(&home);
-    origin.egress_proxy = Some(proxy.url("/"));
+    let mut url = proxy.url("/");
+    url.set_username("anna").unwrap();
+    url.set_password(Some("word")).unwrap();
+    origin.egress_proxy = Some(url);
     let client = client();
     for target in [
         "http://home.example/a",
@@ -201,6 +204,10 @@ async fn a_proxy_sees_every_request_but_those_for_inner_addresses() {
             "GET http://8.8.8.8/c"
         ]
     );
+    for asked in proxy.asked() {
+        assert_eq!(asked.field("proxy-authorization"), Some("Basic YW5uYTp3b3Jk"));
+        assert_eq!(asked.field("authorization"), None);
+    }
     assert_eq!(canary.connections(), 0);
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 use artifactapi_core::clock::SystemClock;
 use artifactapi_core::port::upstream::{Answer, Coding, Credentials, Method, Origin, Request, Upstream};
 use artifactapi_core::repository::RepoId;
-use artifactapi_core::{Fault, Headers};
+use artifactapi_core::{Fault, Headers, config};
 use futures_util::StreamExt;
 use url::Url;
 
@@ -31,15 +31,15 @@ use crate::tls::Trusted;
 fn settings() -> Settings {
     Settings {
         pause: Duration::from_millis(1),
-        ..Settings::default()
+        ..config::Upstream::default().into()
     }
 }
 
 /// Settings under which silence ends soon.
 fn impatient() -> Settings {
     Settings {
-        head: Duration::from_millis(300),
-        idle: Duration::from_millis(300),
+        head: Duration::from_secs(1),
+        idle: Duration::from_secs(1),
         ..settings()
     }
 }

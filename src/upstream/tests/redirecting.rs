@@ -27,6 +27,7 @@ async fn every_kind_of_redirect_is_followed_and_the_last_url_is_told() {
     assert_eq!(answer.head.url, server.url("/5?six"));
     assert_eq!(read(answer).await.0, b"here");
     assert_eq!((server.lines().len(), client.in_flight()), (6, 0));
+    assert!(server.connections() < 6, "what is read to its end is used again");
 }
 
 #[tokio::test]

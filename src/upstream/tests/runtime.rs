@@ -27,12 +27,12 @@ async fn a_blocked_caller_does_not_stall_the_connections_it_opened() {
     let (opened, wait_opened) = mpsc::channel();
     let (release, blocked) = mpsc::channel::<()>();
     let (first, its) = (Arc::clone(&client), request());
-    let blocker = thread::spawn(move || {
+    let first_caller = thread::spawn(move || {
         on_its_own_thread(async {
             fetched(&first, its).await;
             opened.send(()).unwrap();
             // Blocks the runtime that asked first, until the others have been answered.
-            blocked.recv().unwrap();
+            blocked.recv_timeout(Duration::from_secs(20)).unwrap();
         });
     });
     wait_opened.recv().unwrap();
@@ -47,7 +47,7 @@ async fn a_blocked_caller_does_not_stall_the_connections_it_opened() {
     .join()
     .unwrap();
     release.send(()).unwrap();
-    blocker.join().unwrap();
+    first_caller.join().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,11 +77,11 @@ impl Server {
         let connections = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&connections);
         tasks.spawn(async move {
-            let mut talks = JoinSet::new();
+            let mut open = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::SeqCst);
                 let (log, script) = (Arc::clone(&shared), Arc::clone(&script));
-                talks.spawn(async move { converse(socket, &log, &*script).await });
+                open.spawn(async move { converse(socket, &log, &*script).await });
             }
         });
         Self {
