@@ -78,6 +78,14 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
                 .done(),
         );
 
+    // Tests.
+    #[cfg(feature = "failpoints")]
+    config.service(
+        at("/api/v2/failpoints/crash")
+            .post(crate::admin::failpoints::crash)
+            .done(),
+    );
+
     // Everyone else.
     config.default_service(web::to(nothing));
 }

@@ -4,6 +4,8 @@ mod authorised;
 mod body;
 pub(crate) mod collection;
 pub(crate) mod events;
+#[cfg(feature = "failpoints")]
+pub(crate) mod failpoints;
 pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod objects;
@@ -11,6 +13,11 @@ pub(crate) mod probe;
 mod query;
 pub(crate) mod repositories;
 pub(crate) mod stats;
+
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod tests;
 
 use actix_web::HttpRequest;
 use artifactapi_core::headers::Headers;
