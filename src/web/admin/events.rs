@@ -14,6 +14,9 @@ use crate::problem::ApiError;
 use crate::sse;
 use crate::state::State;
 
+/// What watchers are told whatever kinds they want; it may be named all the same.
+const MISSED: &str = "missed";
+
 /// The query of the stream.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,7 +34,10 @@ pub(crate) async fn handle(_: Authorised, request: HttpRequest, state: Data<Stat
     let query: EventQuery = query::read(&request)?;
     let filter = Filter {
         remotes: items(query.remote.as_deref()).map(str::to_owned).collect(),
-        kinds: items(query.kind.as_deref()).map(kind).collect::<Result<_, _>>()?,
+        kinds: items(query.kind.as_deref())
+            .filter(|name| *name != MISSED)
+            .map(kind)
+            .collect::<Result<_, _>>()?,
     };
     let field = request.headers().get("last-event-id");
     let resumed = field.and_then(|value| value.to_str().ok()?.trim().parse().ok());

@@ -6,6 +6,9 @@ mod patch;
 mod read;
 mod replace;
 
+#[cfg(test)]
+mod tests;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
