@@ -14,11 +14,11 @@ use std::time::Duration;
 use artifactapi_actors::handles::{GcSettings, Handles};
 use artifactapi_actors::root::{Deps, Root, Settings};
 use artifactapi_core::Fault;
-use artifactapi_core::config::{self, Config};
+use artifactapi_core::config::Config;
 use artifactapi_core::port::upstream::Upstream;
 use artifactapi_engine::admin::{self, Admin};
 use artifactapi_engine::{self as engine, Engine, Hooks};
-use artifactapi_upstream::{Client, Settings as UpstreamSettings};
+use artifactapi_upstream::Client;
 use artifactapi_web::access::{self, Made, Tokens};
 use artifactapi_web::metrics::Metrics;
 use artifactapi_web::{self as web, Running};
@@ -100,10 +100,8 @@ impl App {
 
 /// Starts the workers.
 async fn actors(stores: &Stores, config: &Config) -> Result<Works, Fault> {
-    let upstream: Arc<dyn Upstream> = Arc::new(Client::new(
-        upstream_settings(&config.upstream),
-        Arc::clone(&stores.clock),
-    )?);
+    let upstream: Arc<dyn Upstream> =
+        Arc::new(Client::new(config.upstream.clone(), Arc::clone(&stores.clock))?);
     let hooks = Hooks::default();
     let (evicted, repositories) = (hooks.clone(), hooks.clone());
     let deps = Deps {
@@ -165,21 +163,6 @@ impl Works {
                 metrics,
             },
         ))
-    }
-}
-
-fn upstream_settings(settings: &config::Upstream) -> UpstreamSettings {
-    UpstreamSettings {
-        connect: Duration::from_secs(settings.connect_seconds),
-        head: Duration::from_secs(settings.head_seconds),
-        idle: Duration::from_secs(settings.idle_seconds),
-        per_host: settings.per_host,
-        in_all: settings.in_all,
-        queue: settings.queue,
-        queue_wait: Duration::from_secs(settings.queue_wait_seconds),
-        retries: settings.retries,
-        resumes: settings.resumes,
-        ..UpstreamSettings::default()
     }
 }
 
