@@ -76,3 +76,6 @@ impl fmt::Debug for AccessLog {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

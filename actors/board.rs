@@ -81,13 +81,16 @@ impl Board {
     /// Makes a worker panic; `false` if there is none of this name.
     #[cfg(any(test, feature = "failpoints"))]
     pub(crate) async fn crash(&self, name: &str) -> bool {
-        let workers = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let named = workers.iter().find(|worker| worker.name == name);
-        let crash = named.and_then(|worker| worker.crash.get()?.upgrade());
-        drop(workers);
+        let crash = self.named(name).and_then(|worker| worker.crash.get()?.upgrade());
         let Some(crash) = crash else { return false };
         // The answer is an error: the handler panicked.
         crash.send(crate::failpoints::Crash).await.is_err()
+    }
+
+    #[cfg(any(test, feature = "failpoints"))]
+    fn named(&self, name: &str) -> Option<Arc<Worker>> {
+        let workers = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        workers.iter().find(|worker| worker.name == name).cloned()
     }
 
     /// Removes a worker that retired.

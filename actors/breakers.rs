@@ -234,3 +234,6 @@ impl Handler<Ask> for Sentry {
         MessageResult(self.ask())
     }
 }
+
+#[cfg(test)]
+mod tests;

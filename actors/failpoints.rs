@@ -37,7 +37,6 @@ mod armed {
             impl Handler<Crash> for $actor {
                 type Result = ();
 
-                #[expect(clippy::panic, reason = "this is what it is for")]
                 fn handle(&mut self, _: Crash, _: &mut Context<Self>) {
                     panic!("a failpoint was hit");
                 }

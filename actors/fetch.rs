@@ -231,3 +231,6 @@ impl Flight {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

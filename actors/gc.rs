@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{Actor, Addr, AsyncContext as _, Context, Handler, Message, ResponseFuture, Supervised};
+use actix::{Actor, Addr, AsyncContext as _, Context, Handler, Message, ResponseActFuture, Supervised};
 use artifactapi_core::fault::Kind;
 use artifactapi_core::port::blobs::Blobs;
 use artifactapi_core::port::catalog::Catalog;
@@ -209,9 +209,12 @@ pub(crate) struct Run {
 }
 
 impl Handler<Run> for Collector {
-    type Result = ResponseFuture<GcReport>;
+    type Result = ResponseActFuture<Self, GcReport>;
 
     fn handle(&mut self, run: Run, _: &mut Context<Self>) -> Self::Result {
-        Box::pin(self.collect(run))
+        Box::pin(wrap_future(self.collect(run)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,14 +56,8 @@ impl Nursery {
         let address = context.address();
         #[cfg(any(test, feature = "failpoints"))]
         crate::failpoints::arm(&worker, &address);
-        let keeper = Keeper::new(context.into_future(actor), Arc::clone(&worker));
-        let nursery = self.clone();
-        spawn_named(A::KIND, async move {
-            match keeper.await {
-                End::Retired => nursery.board.strike(&worker),
-                End::GaveUp => (nursery.give_up)(worker.name()),
-            }
-        });
+        let keeper = Keeper::new(context.into_future(actor), worker, self.clone());
+        spawn_named(A::KIND, keeper);
         address
     }
 
@@ -86,18 +80,10 @@ impl Nursery {
     }
 }
 
-/// How a keeper ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// Its actor stopped, or nobody has its address any more.
-    Retired,
-    /// Its actor panicked too often.
-    GaveUp,
-}
-
 struct Keeper<A: Kept> {
     actor: ContextFut<A, Context<A>>,
     worker: Arc<Worker>,
+    nursery: Nursery,
     /// The actor panicked and was not restarted yet.
     dirty: bool,
     crashes: VecDeque<Instant>,
@@ -107,29 +93,30 @@ struct Keeper<A: Kept> {
 impl<A: Kept> Unpin for Keeper<A> {}
 
 impl<A: Kept> Keeper<A> {
-    fn new(actor: ContextFut<A, Context<A>>, worker: Arc<Worker>) -> Self {
+    fn new(actor: ContextFut<A, Context<A>>, worker: Arc<Worker>, nursery: Nursery) -> Self {
         Self {
             actor,
             worker,
+            nursery,
             dirty: false,
             crashes: VecDeque::new(),
             pause: None,
         }
     }
 
-    /// One restart or one poll, with its panic caught. `None` means go on at once.
-    fn step(&mut self, cx: &mut task::Context<'_>) -> Result<Option<Poll<End>>, Box<dyn Any + Send>> {
-        if self.dirty {
-            let alive = catch_unwind(AssertUnwindSafe(|| self.actor.restart()))?;
-            if !alive {
-                return Ok(Some(Poll::Ready(End::Retired)));
-            }
-            self.dirty = false;
-            self.worker.restarted();
-            return Ok(None);
+    /// One restart or one poll, with its panic caught. `None` means go on at once; ready, that the actor retired.
+    fn step(&mut self, cx: &mut task::Context<'_>) -> Result<Option<Poll<()>>, Box<dyn Any + Send>> {
+        if !self.dirty {
+            let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.actor).poll(cx)))?;
+            return Ok(Some(polled));
         }
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.actor).poll(cx)))?;
-        Ok(Some(polled.map(|()| End::Retired)))
+        let alive = catch_unwind(AssertUnwindSafe(|| self.actor.restart()))?;
+        if !alive {
+            return Ok(Some(Poll::Ready(())));
+        }
+        self.dirty = false;
+        self.worker.restarted();
+        Ok(None)
     }
 
     /// Counts a panic and plans the restart; `true` if there were too many.
@@ -151,18 +138,25 @@ impl<A: Kept> Keeper<A> {
 }
 
 impl<A: Kept> Future for Keeper<A> {
-    type Output = End;
+    type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<End> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
         loop {
             if let Some(pause) = &mut self.pause {
                 ready!(pause.as_mut().poll(cx));
                 self.pause = None;
             }
             match self.step(cx) {
-                Ok(Some(poll)) => return poll,
                 Ok(None) => {}
-                Err(payload) if self.gives_up(payload.as_ref()) => return Poll::Ready(End::GaveUp),
+                Ok(Some(Poll::Pending)) => return Poll::Pending,
+                Ok(Some(Poll::Ready(()))) => {
+                    self.nursery.board.strike(&self.worker);
+                    return Poll::Ready(());
+                }
+                Err(payload) if self.gives_up(payload.as_ref()) => {
+                    (self.nursery.give_up)(self.worker.name());
+                    return Poll::Ready(());
+                }
                 Err(_reported) => {}
             }
         }

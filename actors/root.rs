@@ -261,3 +261,6 @@ impl Start<'_> {
         Ok((Flights::new(shards, crew), arbiters))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,9 @@
 //! What the tests of this crate share.
 
+pub(crate) mod landing;
+pub(crate) mod rig;
+pub(crate) mod upstream;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -66,7 +70,7 @@ pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
 
 /// Bytes that are different at every offset that matters.
 pub(crate) fn pattern(size: usize) -> Vec<u8> {
-    (0..size).map(|at| (at * 31 % 251) as u8).collect()
+    (0..size).map(|at| u8::try_from(at * 31 % 251).unwrap()).collect()
 }
 
 pub(crate) fn head(status: u16, length: Option<u64>) -> Head {

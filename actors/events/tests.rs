@@ -41,9 +41,9 @@ fn event(kind: EventKind, remote: Option<&str>, path: &str) -> Event {
 }
 
 impl Rig {
-    fn tell(&self, path: impl ToString) {
+    fn tell(&self, path: impl fmt::Display) {
         self.events
-            .tell(event(EventKind::Fetch, Some("r"), &path.to_string()));
+            .tell(event(EventKind::Fetch, Some("r"), &format!("{path}")));
     }
 
     async fn watch(&self, last_id: Option<u64>) -> Watch {

@@ -14,8 +14,9 @@ use tokio::sync::watch;
 use super::ticket::{bodiless, crashed};
 use super::{Progress, Stage};
 
-/// Most bytes of one read; as large as the HTTP server's write buffer.
-const CHUNK: usize = 256 * 1024;
+/// Most bytes of one read. A flight may have hundreds of readers, each with a chunk and a copy of it in the buffer of
+/// its connection, so this is small.
+const CHUNK: usize = 64 * 1024;
 
 /// Reads a spool behind its writer.
 pub(super) struct Reader {

@@ -7,6 +7,8 @@ use crate::testing::{GaveUp, eventually, nursery};
 struct Counter {
     count: u32,
     bombs: u32,
+    /// Panics when the actor is dropped.
+    _last: Option<Bomb>,
 }
 
 impl Actor for Counter {
@@ -89,7 +91,11 @@ fn kept(bombs: u32) -> (Addr<Counter>, Board, GaveUp) {
     // Time stands still unless everybody sleeps, so that pauses take none.
     tokio::time::pause();
     let (nursery, gave_up) = nursery();
-    let counter = Counter { count: 0, bombs };
+    let counter = Counter {
+        count: 0,
+        bombs,
+        _last: (bombs == u32::MAX).then(|| Bomb),
+    };
     let address = nursery.start("counter-0".into(), Box::new(|| 3), counter);
     (address, nursery.board, gave_up)
 }
@@ -152,7 +158,7 @@ async fn panics_in_restarting_and_in_destructors_are_survived() {
 }
 
 #[actix::test]
-async fn a_restart_that_never_succeeds_gives_up() {
+async fn a_restart_that_never_succeeds_gives_up_whatever_the_destructor_does() {
     let (counter, _, gave_up) = kept(u32::MAX);
     counter.send(Crash).await.unwrap_err();
     eventually(|| !gave_up.lock().unwrap().is_empty()).await;
