@@ -3,6 +3,7 @@
 use artifactapi::Stores;
 use artifactapi_core::clock::{Clock, SystemClock};
 use artifactapi_core::digest::Hasher;
+use artifactapi_core::entry::Lifetime;
 use artifactapi_core::key::ObjectName;
 use artifactapi_core::port::Result;
 use artifactapi_core::port::catalog::BlobRow;
@@ -13,6 +14,8 @@ use super::report::{Finding, Kind, Report};
 
 /// Rows or objects looked at in one go.
 const PAGE: u32 = 500;
+/// Most entries without a row that are listed; where there are more, a repair is followed by another.
+const MOST_DANGLING: u32 = 10_000;
 
 /// One check of a store.
 pub(super) struct Walk<'s> {
@@ -35,8 +38,9 @@ impl<'s> Walk<'s> {
     }
 
     pub(super) async fn run(mut self) -> Result<Report> {
-        self.rows().await?;
+        // Before the rows: repairing those leaves hosted entries without bytes, which are reported there.
         self.dangling().await?;
+        self.rows().await?;
         for prefix in [ObjectName::BLOBS, ObjectName::UPLOADS] {
             self.objects(prefix).await?;
         }
@@ -112,48 +116,45 @@ impl<'s> Walk<'s> {
             .is_some_and(|now| now.digest == row.digest && now.object == row.object))
     }
 
-    /// Notes damage. Repaired, the row goes with the cached entries on it; what is hosted stays, for a backup to heal.
+    /// Notes damage. Repaired, the row goes with the cached entries on it. Hosted entries stay without bytes: with the
+    /// row gone, the same bytes put again under any name heal them.
     async fn damaged(&mut self, mut finding: Finding, row: &BlobRow) -> Result<()> {
         if self.repair {
-            self.stores.catalog.condemn(&row.object).await?;
-            let kept = !self
-                .stores
-                .catalog
-                .known_objects(std::slice::from_ref(&row.object))
-                .await?
-                .is_empty();
-            if kept {
-                finding.detail.push_str(", hosted: restore it from a backup");
-            } else {
-                self.stores.blobs.delete(&row.object).await?;
+            let dropped = self.stores.catalog.condemn(&row.object).await?.len() as u64;
+            self.stores.blobs.delete(&row.object).await?;
+            let hosted = row.references.saturating_sub(dropped);
+            if hosted > 0 {
+                finding
+                    .detail
+                    .push_str(", hosted: put the same bytes there again");
             }
-            finding.repaired = !kept;
+            finding.repaired = hosted == 0;
         }
         self.report.findings.push(finding);
         Ok(())
     }
 
-    /// Entries whose blob has no row.
+    /// Entries whose blob has no row. Repaired, cached ones go.
     async fn dangling(&mut self) -> Result<()> {
-        loop {
-            let entries = self.stores.catalog.dangling(PAGE).await?;
-            for id in &entries {
-                let mut finding = Finding::new(
-                    Kind::DanglingEntry,
-                    id.key.as_str(),
-                    format!("repository {}", id.repo),
-                );
-                finding.repaired = self.repair;
-                self.report.findings.push(finding);
+        for id in self.stores.catalog.dangling(MOST_DANGLING).await? {
+            let entry = self.stores.catalog.entry(&id).await?;
+            let hosted = entry.is_some_and(|entry| entry.lifetime == Lifetime::Hosted);
+            let kind = if hosted {
+                ", hosted: put the same bytes there again"
+            } else {
+                ""
+            };
+            let mut finding = Finding::new(
+                Kind::DanglingEntry,
+                id.key.as_str(),
+                format!("repository {}{kind}", id.repo),
+            );
+            if self.repair && !hosted {
+                finding.repaired = !self.stores.catalog.remove(&[(id, None)], false).await?.is_empty();
             }
-            if !self.repair || entries.is_empty() {
-                return Ok(());
-            }
-            let ids: Vec<_> = entries.into_iter().map(|id| (id, None)).collect();
-            if self.stores.catalog.remove(&ids, false).await?.is_empty() {
-                return Ok(());
-            }
+            self.report.findings.push(finding);
         }
+        Ok(())
     }
 
     /// Every object against the rows.
