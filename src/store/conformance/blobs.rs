@@ -17,27 +17,28 @@ const EVER: Time = Time(i64::MAX);
 
 /// Every promise of [`Blobs`].
 pub async fn blobs<S: Blobs, F: Future<Output = S>>(make: impl Fn() -> F) {
-    let cases = super::cases![S;
-        committed_bytes_read_back_whatever_their_size,
-        chunks_are_joined_in_order,
-        nothing_is_visible_before_commit,
-        a_dropped_writer_leaves_nothing,
-        ranges_are_exact,
-        a_range_beyond_the_end_never_ends_cleanly,
-        what_is_missing_is_none,
-        deleting_removes_this_object_alone,
-        generations_of_one_digest_are_objects_of_their_own,
-        pages_come_in_byte_order_and_join_up,
-        a_listing_survives_deletion_of_its_last_object,
-        listings_know_size_and_time,
-        of_two_writers_one_wins_whole,
-        readers_see_whole_versions_while_an_object_is_replaced,
-        many_writers_do_not_disturb_each_other,
-        a_source_seeks,
-        sweeping_spares_objects_and_living_writers,
-        a_healthy_store_says_so,
-    ];
-    super::run(make, cases, |store| Box::pin(nothing_is_left(store))).await;
+    super::run(make, &cases(), |store| Box::pin(nothing_is_left(store))).await;
+}
+
+super::cases! { Blobs;
+    committed_bytes_read_back_whatever_their_size,
+    chunks_are_joined_in_order,
+    nothing_is_visible_before_commit,
+    a_dropped_writer_leaves_nothing,
+    ranges_are_exact,
+    a_range_beyond_the_end_never_ends_cleanly,
+    what_is_missing_is_none,
+    deleting_removes_this_object_alone,
+    generations_of_one_digest_are_objects_of_their_own,
+    pages_come_in_byte_order_and_join_up,
+    a_listing_survives_deletion_of_its_last_object,
+    listings_know_size_and_time,
+    of_two_writers_one_wins_whole,
+    readers_see_whole_versions_while_an_object_is_replaced,
+    many_writers_do_not_disturb_each_other,
+    a_source_seeks,
+    sweeping_spares_objects_and_living_writers,
+    a_healthy_store_says_so,
 }
 
 /// After a case: what it left can be deleted, and then there is nothing.

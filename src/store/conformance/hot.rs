@@ -11,19 +11,20 @@ const SHORT: Duration = Duration::from_millis(1);
 
 /// Every promise of [`Hot`].
 pub async fn hot<S: Hot, F: Future<Output = S>>(make: impl Fn() -> F) {
-    let cases = super::cases![S;
-        values_read_back_and_are_replaced,
-        a_deleted_value_is_gone,
-        a_value_ends,
-        keys_are_compared_by_bytes,
-        a_lease_has_one_owner_at_a_time,
-        a_lease_is_extended_by_its_owner,
-        only_the_owner_gives_a_lease_back,
-        a_lease_ends,
-        of_many_who_ask_at_once_one_gets_the_lease,
-        a_healthy_store_says_so,
-    ];
-    super::run(make, cases, |store| Box::pin(nothing_is_left(store))).await;
+    super::run(make, &cases(), |store| Box::pin(nothing_is_left(store))).await;
+}
+
+super::cases! { Hot;
+    values_read_back_and_are_replaced,
+    a_deleted_value_is_gone,
+    a_value_ends,
+    keys_are_compared_by_bytes,
+    a_lease_has_one_owner_at_a_time,
+    a_lease_is_extended_by_its_owner,
+    only_the_owner_gives_a_lease_back,
+    a_lease_ends,
+    of_many_who_ask_at_once_one_gets_the_lease,
+    a_healthy_store_says_so,
 }
 
 /// After a case: every key it used can be given up.

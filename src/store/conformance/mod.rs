@@ -4,6 +4,7 @@
 //! panics with their names. A suite knows the port and nothing else.
 
 mod blobs;
+mod catalog;
 mod hot;
 
 use std::panic::AssertUnwindSafe;
@@ -13,6 +14,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 
 pub use blobs::blobs;
+pub use catalog::catalog;
 pub use hot::hot;
 
 /// One case of a suite.
@@ -37,10 +39,12 @@ where
     assert!(failed.is_empty(), "these cases failed: {failed:?}");
 }
 
-/// Names async functions as the cases of a suite over the stores `$store`.
+/// Declares the function `cases`, which names async functions as the cases of a suite for `$port`.
 macro_rules! cases {
-    ($store:ty; $($case:ident,)+) => {
-        &[$((stringify!($case), (|store| Box::pin($case(store))) as super::Case<$store>)),+]
+    ($port:ident; $($case:ident,)+) => {
+        pub(super) fn cases<S: $port>() -> Vec<(&'static str, $crate::conformance::Case<S>)> {
+            vec![$((stringify!($case), |store| Box::pin($case(store)))),+]
+        }
     };
 }
 use cases;

@@ -51,9 +51,8 @@ async fn statements_find_their_rows_by_index() {
         let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
         let plan = sqlx::query(plan).fetch_all(&db.read).await.unwrap();
         let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
-        let scans = plan
-            .iter()
-            .any(|step| step.starts_with("SCAN") && !step.contains("CONSTANT ROW"));
+        let small = |step: &str| step.contains("CONSTANT ROW") || step.ends_with("INDEX blobs_deleting");
+        let scans = plan.iter().any(|step| step.starts_with("SCAN") && !small(step));
         let plan = plan.join("; ");
         assert_eq!(
             scans,
@@ -190,4 +189,14 @@ async fn an_empty_file_is_no_catalog_to_read() {
     std::fs::write(fresh.file(), b"").unwrap();
     let fault = Sqlite::open_read_only(&fresh.file()).await.err().unwrap();
     assert!(fault.what.contains("not migrated"), "{fault:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_keeps_every_promise_of_its_port() {
+    let dirs = tempfile::tempdir().unwrap();
+    let make = || async {
+        let file = dirs.path().join(uuid::Uuid::now_v7().to_string());
+        Sqlite::open(&file).await.unwrap()
+    };
+    crate::conformance::catalog(make).await;
 }
