@@ -215,8 +215,8 @@ impl Flight {
             if matches!(fault.kind, Kind::Corrupt | Kind::Changed) {
                 self.event(EventKind::Incident, fault.kind.code());
             }
-            log::info!(remote = self.order.repo_name.as_str(), path = self.order.path.as_str();
-                "a fetch ended as {outcome}: {fault:?}");
+            let (remote, path) = (self.order.repo_name.as_str(), self.order.path.as_str());
+            log::log!(weight(fault), remote = remote, path = path; "a fetch ended as {outcome}: {fault:?}");
         }
     }
 
@@ -230,6 +230,14 @@ impl Flight {
             bytes: Some(self.spool.len()),
         });
     }
+}
+
+/// Upstream's honest "no" concerns nobody but its client.
+fn weight(fault: &Fault) -> log::Level {
+    if matches!(fault.kind, Kind::NotFound | Kind::Gone) {
+        return log::Level::Debug;
+    }
+    log::Level::Warn
 }
 
 #[cfg(test)]

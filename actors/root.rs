@@ -15,7 +15,7 @@ use artifactapi_core::port::catalog::Catalog;
 use artifactapi_core::port::upstream::Upstream;
 use artifactapi_core::{Clock, Fault};
 use artifactapi_store::spool::Spools;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::access_log::{self, AccessLog, Writer};
@@ -146,13 +146,10 @@ impl Root {
             log::warn!("the access log lost {lost} rows since start, and perhaps its last ones");
         }
         self.control.stop();
-        let threads = tokio::task::spawn_blocking(move || {
-            for arbiter in self.fetchers.into_iter().chain([self.control]) {
-                // A thread that panicked is as stopped as any.
-                arbiter.join().ok();
-            }
-        });
-        if timeout_at(deadline, threads).await.is_err() {
+        if timeout_at(deadline, ended(self.fetchers, self.control))
+            .await
+            .is_err()
+        {
             log::warn!("not every worker stopped in time");
         }
     }
@@ -164,6 +161,20 @@ impl fmt::Debug for Root {
             .field("board", &self.handles.board)
             .finish_non_exhaustive()
     }
+}
+
+/// Waits for threads to end, on a thread of its own: one that never ends must not hold up the runtime either.
+async fn ended(fetchers: Vec<Arbiter>, control: Arbiter) {
+    let (tell, told) = oneshot::channel();
+    std::thread::spawn(move || {
+        for arbiter in fetchers.into_iter().chain([control]) {
+            // A thread that panicked is as stopped as any.
+            arbiter.join().ok();
+        }
+        // Nobody waits any more when the limit is over.
+        tell.send(()).ok();
+    });
+    told.await.ok();
 }
 
 fn nursery(settings: &Settings) -> Nursery {
