@@ -13,5 +13,6 @@ mod routes;
 pub mod server;
 mod sse;
 mod state;
+mod traffic;
 
 pub use server::{Parts, Running, serve};

@@ -8,12 +8,28 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use artifactapi_core::port::catalog::LogRow;
 use artifactapi_engine::Observer;
-use artifactapi_engine::admin::Gauges;
+use artifactapi_engine::admin::{Gauges, RepositoryGauges};
 
-use self::text::Text;
+use self::text::{Family, Text};
 
 /// The content type.
 pub(crate) const MEDIA: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+const REQUESTS: Family = Family::counter("artifactapi_requests_total", "Finished requests.");
+const BYTES: Family = Family::counter("artifactapi_response_bytes_total", "Body bytes sent.");
+const HEAD_SECONDS: Family =
+    Family::counter("artifactapi_head_seconds_total", "Time until heads were ready.");
+const SERVER_ERRORS: Family =
+    Family::counter("artifactapi_server_errors_total", "Requests answered with 5xx.");
+const INFO: Family = Family::gauge("artifactapi_info", "The program.");
+const FLIGHTS: Family = Family::gauge("artifactapi_flights", "Fetches from upstreams under way.");
+const LOG_DROPPED: Family = Family::counter("artifactapi_log_dropped_total", "Rows the access log lost.");
+const BREAKER: Family = Family::gauge("artifactapi_breaker_state", "0 closed, 1 half open, 2 open.");
+const OBJECTS: Family = Family::gauge("artifactapi_stored_objects", "Objects a repository holds.");
+const STORED: Family = Family::gauge("artifactapi_stored_bytes", "Bytes a repository holds.");
+const RESTARTS: Family = Family::counter("artifactapi_worker_restarts_total", "Restarts after a panic.");
+const QUEUE: Family = Family::gauge("artifactapi_worker_queue", "What waits for a worker.");
+const MEMORY: Family = Family::gauge("process_resident_memory_bytes", "Memory that the process holds.");
 
 /// Most series of one counter: names of repositories come from administrators, so this is never met in earnest.
 const MOST_SERIES: usize = 20_000;
@@ -76,122 +92,70 @@ impl Metrics {
         let known = self.requests.read().unwrap_or_else(PoisonError::into_inner);
         let mut rows: Vec<_> = known.iter().collect();
         rows.sort_by_key(|(series, _)| *series);
-        type Value = fn(&Counters) -> f64;
-        let counts: [(&str, &str, Value); 4] = [
-            ("artifactapi_requests_total", "Finished requests.", |c| {
-                number(&c.requests)
-            }),
-            ("artifactapi_response_bytes_total", "Body bytes sent.", |c| {
-                number(&c.bytes)
-            }),
-            (
-                "artifactapi_head_seconds_total",
-                "Time until heads were ready.",
-                |c| number(&c.head_micros) / 1e6,
-            ),
-            (
-                "artifactapi_server_errors_total",
-                "Requests answered with 5xx.",
-                |c| number(&c.server_errors),
-            ),
-        ];
-        for (name, help, value) in counts {
-            text.family(name, "counter", help);
-            for ((repository, outcome), counters) in &rows {
-                text.sample(
-                    name,
-                    &[("repository", repository), ("outcome", outcome)],
-                    value(counters),
-                );
-            }
-        }
+        let mut counter = |family, value: fn(&Counters) -> f64| {
+            let samples = rows.iter().map(|((repository, outcome), counters)| {
+                let labels = [("repository", repository.as_str()), ("outcome", *outcome)];
+                (labels, value(counters))
+            });
+            text.family(family, samples);
+        };
+        counter(REQUESTS, |counters| number(&counters.requests));
+        counter(BYTES, |counters| number(&counters.bytes));
+        counter(HEAD_SECONDS, |counters| number(&counters.head_micros) / 1e6);
+        counter(SERVER_ERRORS, |counters| number(&counters.server_errors));
     }
 }
 
 /// Counters are far below the integers that a double holds exactly.
-#[expect(clippy::cast_precision_loss, reason = "the text format knows doubles only")]
 fn number(counter: &AtomicU64) -> f64 {
-    counter.load(Ordering::Relaxed) as f64
+    double(counter.load(Ordering::Relaxed))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "the text format knows doubles only")]
+/// The text format knows doubles only.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact up to 2^53, which nothing counted here reaches"
+)]
+fn double(value: u64) -> f64 {
+    value as f64
+}
+
 fn measured(text: &mut Text, gauges: &Gauges, resident_bytes: Option<u64>) {
-    text.single(
-        "artifactapi_info",
-        "gauge",
-        "The program.",
-        &[("version", gauges.version)],
-        1.0,
-    );
-    text.single(
-        "artifactapi_flights",
-        "gauge",
-        "Fetches from upstreams under way.",
-        &[],
-        gauges.flights as f64,
-    );
-    text.single(
-        "artifactapi_log_dropped_total",
-        "counter",
-        "Rows the access log lost.",
-        &[],
-        gauges.log_dropped as f64,
-    );
-    let breakers = gauges.repositories.iter().filter_map(|r| Some((r, r.breaker?)));
+    text.family(INFO, [([("version", gauges.version)], 1.0)]);
+    text.single(FLIGHTS, double(gauges.flights as u64));
+    text.single(LOG_DROPPED, double(gauges.log_dropped));
+    let repositories = || gauges.repositories.iter();
+    let states = repositories().filter_map(|one| Some((labelled(one), f64::from(one.breaker?))));
+    text.family(BREAKER, states);
     text.family(
-        "artifactapi_breaker_state",
-        "gauge",
-        "0 closed, 1 half open, 2 open.",
+        OBJECTS,
+        repositories().map(|one| (labelled(one), double(one.usage.objects))),
     );
-    for (repository, breaker) in breakers {
-        text.sample(
-            "artifactapi_breaker_state",
-            &[("repository", &repository.name)],
-            f64::from(breaker),
-        );
-    }
     text.family(
-        "artifactapi_stored_objects",
-        "gauge",
-        "Objects a repository holds.",
+        STORED,
+        repositories().map(|one| (labelled(one), double(one.usage.bytes))),
     );
-    for repository in &gauges.repositories {
-        let labels = [("repository", repository.name.as_str())];
-        text.sample(
-            "artifactapi_stored_objects",
-            &labels,
-            repository.usage.objects as f64,
-        );
-    }
-    text.family("artifactapi_stored_bytes", "gauge", "Bytes a repository holds.");
-    for repository in &gauges.repositories {
-        let labels = [("repository", repository.name.as_str())];
-        text.sample("artifactapi_stored_bytes", &labels, repository.usage.bytes as f64);
-    }
+    let workers = || {
+        gauges
+            .workers
+            .iter()
+            .map(|worker| ([("worker", worker.name.as_str())], worker))
+    };
     text.family(
-        "artifactapi_worker_restarts_total",
-        "counter",
-        "Restarts of workers after a panic.",
+        RESTARTS,
+        workers().map(|(labels, worker)| (labels, double(worker.restarts))),
     );
-    for worker in &gauges.workers {
-        text.sample(
-            "artifactapi_worker_restarts_total",
-            &[("worker", &worker.name)],
-            worker.restarts as f64,
-        );
-    }
-    text.family("artifactapi_worker_queue", "gauge", "What waits for a worker.");
-    for worker in &gauges.workers {
-        text.sample(
-            "artifactapi_worker_queue",
-            &[("worker", &worker.name)],
-            worker.queue as f64,
-        );
-    }
+    text.family(
+        QUEUE,
+        workers().map(|(labels, worker)| (labels, double(worker.queue))),
+    );
     if let Some(bytes) = resident_bytes {
-        let help = "Memory that the process holds.";
-        text.single("process_resident_memory_bytes", "gauge", help, &[], bytes as f64);
+        text.single(MEMORY, double(bytes));
     }
+}
+
+fn labelled(repository: &RepositoryGauges) -> [(&'static str, &str); 1] {
+    [("repository", repository.name.as_str())]
 }
 
 /// The memory that the process holds, where the system says so.
@@ -206,7 +170,6 @@ pub(crate) async fn resident_memory() -> Option<u64> {
 mod tests {
     use artifactapi_core::Time;
     use artifactapi_core::port::catalog::Usage;
-    use artifactapi_engine::admin::RepositoryGauges;
 
     use super::*;
 

@@ -16,7 +16,7 @@ const UNAUTHORIZED: &str = "a valid admin token is needed: `Authorization: Beare
 /// An error on its way to a client of the admin API.
 #[derive(Debug)]
 pub(crate) struct ApiError {
-    problem: Problem,
+    problem: Box<Problem>,
     retry: Retry,
 }
 
@@ -24,7 +24,7 @@ impl ApiError {
     /// An error without fields.
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self {
-            problem: Problem::new(kind, detail),
+            problem: Box::new(Problem::new(kind, detail)),
             retry: Retry::Never,
         }
     }
@@ -37,7 +37,7 @@ impl ApiError {
     /// A query or a form of body that cannot be read.
     pub(crate) fn malformed(what: &str, errors: Vec<FieldError>) -> Self {
         Self {
-            problem: Problem::new(Kind::BadRequest, what).with_errors(errors),
+            problem: Box::new(Problem::new(Kind::BadRequest, what).with_errors(errors)),
             retry: Retry::Never,
         }
     }
@@ -49,7 +49,7 @@ impl From<Refused> for ApiError {
             log::error!(code = refused.fault.kind.code(); "an admin request failed: {:?}", refused.fault);
         }
         Self {
-            problem: refused.problem(),
+            problem: Box::new(refused.problem()),
             retry: refused.fault.retry,
         }
     }

@@ -4,6 +4,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use artifactapi_core::fault::Kind;
 use artifactapi_core::repository::{LocalSettings, RemoteSettings};
+use artifactapi_engine::admin::Stored;
 
 use crate::admin::{collection, events, health, metrics, objects, probe, repositories, stats};
 use crate::endpoint::at;
@@ -24,47 +25,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
         .service(at("/metrics").get(metrics::handle).done());
 
     // Administrators: repositories and what they hold.
-    config
-        .service(
-            at("/api/v2/remotes")
-                .get(repositories::list::<RemoteSettings>)
-                .post(repositories::create::<RemoteSettings>)
-                .done(),
-        )
-        .service(
-            at("/api/v2/remotes/{name}")
-                .get(repositories::get::<RemoteSettings>)
-                .put(repositories::replace::<RemoteSettings>)
-                .patch(repositories::patch::<RemoteSettings>)
-                .delete(repositories::delete::<RemoteSettings>)
-                .done(),
-        )
-        .service(
-            at("/api/v2/remotes/{name}/objects")
-                .get(objects::list::<RemoteSettings>)
-                .delete(objects::evict::<RemoteSettings>)
-                .done(),
-        )
-        .service(
-            at("/api/v2/locals")
-                .get(repositories::list::<LocalSettings>)
-                .post(repositories::create::<LocalSettings>)
-                .done(),
-        )
-        .service(
-            at("/api/v2/locals/{name}")
-                .get(repositories::get::<LocalSettings>)
-                .put(repositories::replace::<LocalSettings>)
-                .patch(repositories::patch::<LocalSettings>)
-                .delete(repositories::delete::<LocalSettings>)
-                .done(),
-        )
-        .service(
-            at("/api/v2/locals/{name}/objects")
-                .get(objects::list::<LocalSettings>)
-                .delete(objects::evict::<LocalSettings>)
-                .done(),
-        );
+    repositories::<RemoteSettings>(config, "/api/v2/remotes");
+    repositories::<LocalSettings>(config, "/api/v2/locals");
 
     // Administrators: the program.
     config
@@ -88,6 +50,25 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
 
     // Everyone else.
     config.default_service(web::to(nothing));
+}
+
+/// The endpoints of one kind of repository.
+fn repositories<S: Stored>(config: &mut ServiceConfig, root: &str) {
+    let all = at(root)
+        .get(repositories::list::<S>)
+        .post(repositories::create::<S>);
+    let one = at(&format!("{root}/{{name}}"))
+        .get(repositories::get::<S>)
+        .put(repositories::replace::<S>)
+        .patch(repositories::patch::<S>)
+        .delete(repositories::delete::<S>);
+    let objects = at(&format!("{root}/{{name}}/objects"))
+        .get(objects::list::<S>)
+        .delete(objects::evict::<S>);
+    config
+        .service(all.done())
+        .service(one.done())
+        .service(objects.done());
 }
 
 async fn nothing(request: HttpRequest) -> HttpResponse {

@@ -6,7 +6,11 @@
 mod connection;
 mod expect;
 mod listen;
+mod timed;
 mod tls;
+
+#[cfg(test)]
+mod tests;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use artifactapi_api::objects::{EvictQuery, Evicted};
 use artifactapi_core::Entry;
-use artifactapi_core::event::EventKind;
+use artifactapi_core::event::{Event, EventKind};
 use artifactapi_core::fault::{Fault, Kind};
 use artifactapi_core::key::Key;
 use artifactapi_core::policy;
@@ -139,13 +139,11 @@ impl Admin {
             Some(_) => (EventKind::Push, "deleted"),
             None => (EventKind::Evict, "evicted"),
         };
-        self.tell(
-            kind,
-            &repository.name,
-            selection.shown(),
-            outcome,
-            Some(done.bytes),
-        );
+        self.tell(Event {
+            path: selection.shown(),
+            bytes: Some(done.bytes),
+            ..self.event(kind, &repository.name, outcome)
+        });
     }
 }
 

@@ -96,21 +96,19 @@ impl Admin {
     }
 
     /// Tells watchers.
-    fn tell(
-        &self,
-        kind: EventKind,
-        repository: &str,
-        path: Option<String>,
-        outcome: &str,
-        bytes: Option<u64>,
-    ) {
-        self.parts.handles.events.tell(Event {
+    fn tell(&self, event: Event) {
+        self.parts.handles.events.tell(event);
+    }
+
+    /// An event of this moment about a repository as a whole.
+    fn event(&self, kind: EventKind, repository: &str, outcome: &str) -> Event {
+        Event {
             kind,
             remote: Some(repository.to_owned()),
-            path,
+            path: None,
             at: self.parts.clock.now(),
             outcome: outcome.to_owned(),
-            bytes,
-        });
+            bytes: None,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Objects of a repository, page by page.
 
 use artifactapi_api::objects::{ObjectItem, ObjectPage, ObjectQuery};
+use artifactapi_core::Time;
 use artifactapi_core::port::catalog::{Listed, Page};
 
 use super::{Admin, Refused, Stored};
@@ -52,7 +53,7 @@ fn item(listed: Listed) -> ObjectItem {
         content_type: entry.media,
         class: entry.lifetime.as_str().to_owned(),
         fetched_at: entry.fetched_at.rfc3339(),
-        expires_at: entry.expires_at.map(|time| time.rfc3339()),
+        expires_at: entry.expires_at.map(Time::rfc3339),
         last_access: (usage.hits > 0).then(|| usage.last_access.rfc3339()),
         hits: usage.hits,
     }
@@ -72,7 +73,6 @@ fn read_cursor(cursor: &str) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use artifactapi_core::Time;
     use artifactapi_core::digest::Digest;
     use artifactapi_core::entry::{Entry, EntryKey, Lifetime, Use};
     use artifactapi_core::headers::Headers;

@@ -60,7 +60,7 @@ impl Admin {
             return Err(Fault::client(Kind::Conflict, what).into());
         }
         self.parts.changes.reload().await?;
-        self.tell(EventKind::Config, &repository.name, None, "created", None);
+        self.tell(self.event(EventKind::Config, &repository.name, "created"));
         Ok(Document::new(&repository, &draft.settings))
     }
 
@@ -123,7 +123,7 @@ impl Admin {
                 self.parts.changes.reload().await?;
                 self.parts.changes.emptied(repository.id);
                 self.parts.handles.breakers.forget(repository.id);
-                self.tell(EventKind::Config, name, None, "deleted", None);
+                self.tell(self.event(EventKind::Config, name, "deleted"));
                 return Ok(());
             }
         }
@@ -160,7 +160,7 @@ impl Admin {
         if moved {
             self.parts.handles.breakers.forget(after.id);
         }
-        self.tell(EventKind::Config, &after.name, None, "changed", None);
+        self.tell(self.event(EventKind::Config, &after.name, "changed"));
         Ok(Some(after))
     }
 }
@@ -172,13 +172,12 @@ fn check<S: Stored>(draft: &Draft<S>) -> Result<(), Refused> {
         let reason = "must begin with a letter or digit and have 1 to 63 of a-z, 0-9, '.', '_' and '-'";
         errors.push(FieldError::new("name", reason));
     }
-    match formats::named(&draft.package_type) {
-        Some(format) => errors.extend(draft.settings.check(&format.describe())),
-        None => {
-            let known: Vec<_> = formats::ALL.iter().map(|format| format.describe().name).collect();
-            let reason = format!("is none of {}", known.join(", "));
-            errors.push(FieldError::new("package_type", reason));
-        }
+    if let Some(format) = formats::named(&draft.package_type) {
+        errors.extend(draft.settings.check(&format.describe()));
+    } else {
+        let known: Vec<_> = formats::ALL.iter().map(|format| format.describe().name).collect();
+        let reason = format!("is none of {}", known.join(", "));
+        errors.push(FieldError::new("package_type", reason));
     }
     if errors.is_empty() {
         Ok(())

@@ -89,7 +89,10 @@ impl Reply {
 
     /// The fields that a problem document names.
     pub(crate) fn fields(&self) -> Vec<String> {
-        assert_eq!(self.headers.get("content-type").unwrap(), "application/problem+json");
+        assert_eq!(
+            self.headers.get("content-type").unwrap(),
+            "application/problem+json"
+        );
         let problem: artifactapi_api::Problem = serde_json::from_str(&self.text).unwrap();
         problem.errors.into_iter().map(|error| error.field).collect()
     }
@@ -99,7 +102,8 @@ impl Bench {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = SystemClock::shared();
-        let catalog: Arc<dyn Catalog> = Arc::new(Sqlite::open(&folder.path().join("c.sqlite")).await.unwrap());
+        let catalog: Arc<dyn Catalog> =
+            Arc::new(Sqlite::open(&folder.path().join("c.sqlite")).await.unwrap());
         let blobs: Arc<dyn Blobs> = Arc::new(Folder::open(folder.path().join("blobs")).unwrap());
         let hot: Arc<dyn Hot> = Arc::new(Memory::new(Arc::clone(&clock)));
         let upstream: Arc<dyn Upstream> = Arc::new(Scripted);
@@ -148,6 +152,16 @@ impl Bench {
         }
     }
 
+    /// What a server needs to serve this program.
+    pub(crate) fn parts(&self) -> crate::Parts {
+        crate::Parts {
+            engine: Arc::clone(&self.state.engine),
+            admin: Arc::clone(&self.state.admin),
+            tokens: self.state.access.clone(),
+            metrics: Arc::clone(&self.state.metrics),
+        }
+    }
+
     /// Ends the workers.
     pub(crate) async fn stop(self) {
         self.root.stop(Duration::from_secs(5)).await;
@@ -156,14 +170,43 @@ impl Bench {
     /// Calls a path with the token; `Null` sends no body.
     pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Reply {
         let bearer = format!("Bearer {TOKEN}");
-        self.call_with(method, path, body, &[("authorization", &bearer)]).await
+        self.call_with(method, path, body, &[("authorization", &bearer)])
+            .await
+    }
+
+    /// Calls a path with the token and this text as the body.
+    pub(crate) async fn call_text(&self, method: &str, path: &str, text: &str) -> Reply {
+        let bearer = format!("Bearer {TOKEN}");
+        self.send(method, path, text.to_owned(), &[("authorization", &bearer)])
+            .await
     }
 
     /// Calls a path with these fields alone.
-    pub(crate) async fn call_with(&self, method: &str, path: &str, body: Value, fields: &[(&str, &str)]) -> Reply {
+    pub(crate) async fn call_with(
+        &self,
+        method: &str,
+        path: &str,
+        body: Value,
+        fields: &[(&str, &str)],
+    ) -> Reply {
+        let text = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        self.send(method, path, text, fields).await
+    }
+
+    async fn send(&self, method: &str, path: &str, body: String, fields: &[(&str, &str)]) -> Reply {
         let request = test::TestRequest::with_uri(path).method(method.parse::<Method>().unwrap());
-        let request = fields.iter().fold(request, |request, field| request.insert_header(*field));
-        let request = if body.is_null() { request } else { request.set_payload(body.to_string()) };
+        let request = fields
+            .iter()
+            .fold(request, |request, field| request.insert_header(*field));
+        let request = if body.is_empty() {
+            request
+        } else {
+            request.set_payload(body)
+        };
         let app = test::init_service(
             App::new()
                 .app_data(self.state.clone())

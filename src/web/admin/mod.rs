@@ -15,19 +15,43 @@ pub(crate) mod repositories;
 pub(crate) mod stats;
 
 #[cfg(test)]
-mod harness;
+pub(crate) mod harness;
 #[cfg(test)]
 mod tests;
 
-use actix_web::HttpRequest;
+use std::future::Future;
+
+use actix_web::http::header::HeaderValue;
+use actix_web::{HttpRequest, HttpResponse};
+use artifactapi_actors::spawn_named;
+use artifactapi_core::fault::Kind;
 use artifactapi_core::headers::Headers;
+use tokio::sync::oneshot;
+
+use crate::problem::ApiError;
 
 /// Result of a handler.
-type Answer = Result<actix_web::HttpResponse, crate::problem::ApiError>;
+type Answer = Result<HttpResponse, ApiError>;
+
+/// Carries a change through even if the client leaves meanwhile: half of it would leave memory behind the catalog.
+async fn carried_through(change: impl Future<Output = Answer> + 'static) -> Answer {
+    let (done, answer) = oneshot::channel();
+    spawn_named("admin-change", async move {
+        // Nobody is left to be told when the client has gone.
+        drop(done.send(change.await));
+    });
+    let lost = |_| {
+        Err(ApiError::new(
+            Kind::Internal,
+            "the change met a defect of the server",
+        ))
+    };
+    answer.await.unwrap_or_else(lost)
+}
 
 /// A request's fields in the words of the pure crates; values that are no text are left out.
 fn fields(request: &HttpRequest) -> Headers {
-    let text = |value: &actix_web::http::header::HeaderValue| value.to_str().ok().map(str::to_owned);
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
     request
         .headers()
         .iter()

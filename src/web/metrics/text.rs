@@ -2,33 +2,52 @@
 
 use std::fmt::Write as _;
 
+/// What samples of one name have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Family {
+    /// The name.
+    pub(super) name: &'static str,
+    /// `counter` or `gauge`.
+    pub(super) kind: &'static str,
+    /// One sentence.
+    pub(super) help: &'static str,
+}
+
+impl Family {
+    /// A value that only rises.
+    pub(super) const fn counter(name: &'static str, help: &'static str) -> Self {
+        let kind = "counter";
+        Self { name, kind, help }
+    }
+
+    /// A value of this moment.
+    pub(super) const fn gauge(name: &'static str, help: &'static str) -> Self {
+        let kind = "gauge";
+        Self { name, kind, help }
+    }
+}
+
 /// A document in the making.
 #[derive(Default)]
 pub(super) struct Text(String);
 
 impl Text {
-    /// Begins a family of samples.
-    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) {
-        self.line(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
-    }
-
-    /// One sample of the family that was begun.
-    pub(super) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
-        let labels: Vec<_> = labels
-            .iter()
-            .map(|(label, value)| format!("{label}=\"{}\"", escape(value)))
-            .collect();
-        if labels.is_empty() {
-            self.line(format_args!("{name} {value}\n"));
-        } else {
-            self.line(format_args!("{name}{{{}}} {value}\n", labels.join(",")));
+    /// A family with its samples: labels and value of each.
+    pub(super) fn family<'a, const N: usize>(
+        &mut self,
+        family: Family,
+        samples: impl IntoIterator<Item = ([(&'static str, &'a str); N], f64)>,
+    ) {
+        let Family { name, kind, help } = family;
+        self.write(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+        for (labels, value) in samples {
+            self.write(format_args!("{name}{} {value}\n", braced(&labels)));
         }
     }
 
-    /// A family of one sample.
-    pub(super) fn single(&mut self, name: &str, kind: &str, help: &str, labels: &[(&str, &str)], value: f64) {
-        self.family(name, kind, help);
-        self.sample(name, labels, value);
+    /// A family of one sample without labels.
+    pub(super) fn single(&mut self, family: Family, value: f64) {
+        self.family(family, [([], value)]);
     }
 
     /// The document.
@@ -36,10 +55,21 @@ impl Text {
         self.0
     }
 
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+    fn write(&mut self, text: std::fmt::Arguments<'_>) {
         // Writing to a string cannot fail.
-        let _ = self.0.write_fmt(line);
+        let _ = self.0.write_fmt(text);
     }
+}
+
+fn braced(labels: &[(&str, &str)]) -> String {
+    if labels.is_empty() {
+        return String::new();
+    }
+    let labels: Vec<_> = labels
+        .iter()
+        .map(|(label, value)| format!("{label}=\"{}\"", escape(value)))
+        .collect();
+    format!("{{{}}}", labels.join(","))
 }
 
 fn escape(value: &str) -> String {
@@ -56,7 +86,10 @@ mod tests {
     #[test]
     fn labels_are_escaped() {
         let mut text = Text::default();
-        text.single("x_total", "counter", "Things.", &[("name", "a\"b\\c\nd")], 2.5);
+        text.family(
+            Family::counter("x_total", "Things."),
+            [([("name", "a\"b\\c\nd")], 2.5)],
+        );
         assert_eq!(
             text.finish(),
             "# HELP x_total Things.\n# TYPE x_total counter\nx_total{name=\"a\\\"b\\\\c\\nd\"} 2.5\n"

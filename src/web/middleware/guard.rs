@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, Version};
 use actix_web::middleware::Next;
@@ -13,6 +14,7 @@ use artifactapi_core::fault::Kind;
 use futures_util::FutureExt as _;
 
 use crate::problem::ApiError;
+use crate::traffic::{Traffic, Watched};
 
 /// What a page from a repository may do in a browser: nothing.
 const SANDBOX: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:";
@@ -26,19 +28,19 @@ pub(crate) async fn guard(
     if let Some(refusal) = refuse(&request) {
         return Ok(request.into_response(dialect.error(&refusal)));
     }
-    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(answered) => {
-            let mut response = answered?.map_into_boxed_body();
-            secure(response.headers_mut(), dialect);
-            Ok(response)
-        }
-        Err(_) => {
-            // The panic itself has been reported by the hook, with its place.
-            log::error!("a request handler panicked");
-            let error = ApiError::new(Kind::Internal, "the request met a defect of the server");
-            Err(actix_web::error::InternalError::from_response("panic", dialect.error(&error)).into())
-        }
-    }
+    let busy = request.conn_data::<Traffic>().map(Traffic::begin);
+    let Ok(answered) = AssertUnwindSafe(next.call(request)).catch_unwind().await else {
+        // The panic itself has been reported by the hook, with its place.
+        log::error!("a request handler panicked");
+        let error = ApiError::new(Kind::Internal, "the request met a defect of the server");
+        return Err(InternalError::from_response("panic", dialect.error(&error)).into());
+    };
+    let mut response = answered?.map_into_boxed_body();
+    secure(response.headers_mut(), dialect);
+    Ok(match busy {
+        Some(busy) => response.map_body(|_, body| BoxBody::new(Watched { body, _busy: busy })),
+        None => response,
+    })
 }
 
 /// Whose words an error is put in.

@@ -1,14 +1,17 @@
 //! Connections: one HTTP service per worker and listener, with its deadlines.
 
+use std::future::ready;
 use std::time::Duration;
 
 use actix_http::body::BoxBody;
 use actix_http::error::DispatchError;
-use actix_http::{Extensions, HttpService, Request, TlsAcceptorConfig};
+use actix_http::{Extensions, HttpService, Protocol, Request};
 use actix_server::GracefulShutdownSignal;
-use actix_service::{IntoServiceFactory as _, Service, ServiceFactory, ServiceFactoryExt as _, map_config};
+use actix_service::{
+    IntoServiceFactory as _, Service, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config,
+};
 use actix_tls::accept::TlsError;
-use actix_tls::accept::rustls_0_23::TlsStream;
+use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
 use actix_web::dev::{AppConfig, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
@@ -16,11 +19,15 @@ use actix_web::web::Data;
 use actix_web::{App, HttpResponse};
 use artifactapi_core::config::Config;
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::timed::Timed;
 use super::{expect, listen};
 use crate::state::State;
 use crate::{middleware, routes};
 
+/// HTTP/2 in the words of TLS (RFC 9113 §3.2).
+const H2: &[u8] = b"h2";
 /// Bytes that may wait for a client's socket: fewer, larger writes than with the default of 32 KiB.
 const WRITE_BUFFER: usize = 256 << 10;
 /// How long a connection that was answered early may take to close.
@@ -55,13 +62,19 @@ impl Setup {
         &self,
     ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<>
     {
-        self.http(|io: &TcpStream| io).tcp()
+        let setup = self.clone();
+        fn_service(move |io: TcpStream| {
+            setup.prepare(&io);
+            let peer = io.peer_addr().ok();
+            ready(Ok((Timed::new(io, Some(setup.head)), Protocol::Http1, peer)))
+        })
+        .and_then(self.http())
     }
 
     /// Connections with TLS; HTTP/2 where the client wants it.
     pub(super) fn secured(
         &self,
-        tls: ServerConfig,
+        mut tls: ServerConfig,
     ) -> impl ServiceFactory<
         TcpStream,
         Config = (),
@@ -69,16 +82,38 @@ impl Setup {
         Error = TlsError<std::io::Error, DispatchError>,
         InitError = (),
     > + use<> {
-        let handshake = TlsAcceptorConfig::default().handshake_timeout(self.head);
-        self.http(|io: &TlsStream<TcpStream>| io.get_ref().0)
-            .rustls_0_23_with_config(tls, handshake)
+        tls.alpn_protocols = vec![H2.to_vec(), b"http/1.1".to_vec()];
+        let mut acceptor = Acceptor::new(tls);
+        acceptor.set_handshake_timeout(self.head);
+        let setup = self.clone();
+        acceptor
+            .map_err(TlsError::into_service_error)
+            .and_then(fn_service(move |io: TlsStream<TcpStream>| {
+                let (socket, session) = io.get_ref();
+                setup.prepare(socket);
+                let peer = socket.peer_addr().ok();
+                let (protocol, head) = match session.alpn_protocol() {
+                    // Its frames are no heads; its own keep-alive watches over them.
+                    Some(H2) => (Protocol::Http2, None),
+                    _ => (Protocol::Http1, Some(setup.head)),
+                };
+                ready(Ok((Timed::new(io, head), protocol, peer)))
+            }))
+            .and_then(self.http().map_err(TlsError::Service))
     }
 
-    fn http<T: 'static>(
+    fn prepare(&self, socket: &TcpStream) {
+        if let Err(error) = socket.set_nodelay(true) {
+            log::debug!("a connection keeps waiting for more to send: {error}");
+        }
+        listen::limit_unread(socket, self.unread);
+    }
+
+    #[expect(clippy::type_complexity, reason = "opaque types cannot be named in an alias")]
+    fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
         &self,
-        socket: fn(&T) -> &TcpStream,
     ) -> HttpService<
-        T,
+        Timed<T>,
         impl ServiceFactory<
             Request,
             Config = (),
@@ -104,19 +139,18 @@ impl Setup {
             .configure(routes::configure)
             .into_factory()
             .map_err(|error| error.error_response());
-        let (stopping, state, unread) = (self.stopping.clone(), self.state.clone(), self.unread);
+        let (stopping, state) = (self.stopping.clone(), self.state.clone());
         HttpService::build()
             .keep_alive(self.keep_alive)
             .client_request_timeout(self.head)
             .client_disconnect_timeout(LINGER)
-            .tcp_nodelay(true)
             .h1_write_buffer_size(WRITE_BUFFER)
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .on_connect_ext(move |io: &T, _: &mut Extensions| listen::limit_unread(socket(io), unread))
-            .expect(move |request: Request| std::future::ready(expect::judge(&state, request)))
+            .on_connect_ext(|io: &Timed<T>, data: &mut Extensions| drop(data.insert(io.traffic())))
+            .expect(move |request: Request| ready(expect::judge(&state, request)))
             .finish(map_config(app, |()| AppConfig::default()))
     }
 }

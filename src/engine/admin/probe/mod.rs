@@ -18,7 +18,7 @@ use artifactapi_core::port::upstream::Method;
 use artifactapi_core::repository::RemoteSettings;
 
 use self::trip::Trip;
-use super::{Admin, Refused, Stored as _};
+use super::{Admin, Refused};
 use crate::table::Mount;
 
 /// How long a probe may take.
@@ -30,7 +30,6 @@ impl Admin {
         let method = method(order)?;
         let repository = self.find::<RemoteSettings>(&order.remote).await?;
         let ask = ask(&order.path).map_err(|fault| Refused::field("path", fault.what))?;
-        debug_assert!(RemoteSettings::of(&repository).is_some());
         let mount = Mount::new(repository)?;
         let started = Instant::now();
         let mut report = ProbeReport::default();
@@ -94,7 +93,7 @@ fn answered(report: &mut ProbeReport, status: u16) {
     report.ok = status < 400;
     report.status = status;
     report.class = Some("answer".to_owned());
-    report.outcome = "answer".to_owned();
+    "answer".clone_into(&mut report.outcome);
 }
 
 fn refuse(report: &mut ProbeReport, fault: &Fault) {

@@ -1,6 +1,7 @@
 //! The trip of a probe: one order carried out, its answer looked at.
 
 use std::io::Cursor;
+use std::sync::Arc;
 use std::time::Instant;
 
 use artifactapi_api::probe::ProbeReport;
@@ -9,13 +10,13 @@ use artifactapi_core::entry::Lifetime;
 use artifactapi_core::fault::{Fault, Kind};
 use artifactapi_core::freshness;
 use artifactapi_core::headers::Headers;
+use artifactapi_core::outcome::Outcome;
 use artifactapi_core::plan::{Class, Fact, Integrity, Want};
 use artifactapi_core::policy::Admission;
 use artifactapi_core::port::ByteStream;
 use artifactapi_core::port::upstream::{Answer, Coding, Head, Method, Request};
 use artifactapi_formats::{Meaning, Source};
 use futures_util::StreamExt as _;
-use std::sync::Arc;
 use url::Url;
 
 use super::{Admin, millis};
@@ -62,7 +63,7 @@ impl Trip<'_> {
         let proven = vouched || head.length.is_some() || head.framed;
         let expires = freshness::expiry(lifetime, proven, &self.mount.rules, now);
         report.ttl = expires.map(|time| time.since(now).as_secs());
-        report.outcome = "miss".to_owned();
+        Outcome::Miss.as_str().clone_into(&mut report.outcome);
         report.would_cache = true;
         report.ok = true;
         Ok(())

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use artifactapi_api::objects::EvictQuery;
 use artifactapi_engine::admin::Stored;
 
-use super::super::{Answer, authorised::Authorised, query};
+use super::super::{Answer, authorised::Authorised, carried_through, query};
 use crate::state::State;
 
 /// Removes what the query chooses; 400 unless it names exactly one way to choose.
@@ -16,5 +16,9 @@ pub(crate) async fn handle<S: Stored>(
     name: Path<String>,
 ) -> Answer {
     let query: EvictQuery = query::read(&request)?;
-    Ok(HttpResponse::Ok().json(state.admin.evict::<S>(&name, &query).await?))
+    carried_through(async move {
+        let evicted = state.admin.evict::<S>(&name, &query).await?;
+        Ok(HttpResponse::Ok().json(evicted))
+    })
+    .await
 }

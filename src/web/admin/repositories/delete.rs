@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use artifactapi_engine::admin::Stored;
 
-use super::super::{Answer, authorised::Authorised, fields};
+use super::super::{Answer, authorised::Authorised, carried_through, fields};
 use crate::state::State;
 
 /// Deletes a repository, if `If-Match` allows it.
@@ -14,6 +14,10 @@ pub(crate) async fn handle<S: Stored>(
     state: Data<State>,
     name: Path<String>,
 ) -> Answer {
-    state.admin.delete::<S>(&name, &fields(&request)).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let headers = fields(&request);
+    carried_through(async move {
+        state.admin.delete::<S>(&name, &headers).await?;
+        Ok(HttpResponse::NoContent().finish())
+    })
+    .await
 }

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use artifactapi_engine::admin::{Change, Stored};
 
-use super::super::{Answer, authorised::Authorised, body::Json, fields, query};
+use super::super::{Answer, authorised::Authorised, body::Json, carried_through, fields, query};
 use super::{ChangeQuery, shown};
 use crate::state::State;
 
@@ -23,6 +23,10 @@ pub(crate) async fn handle<S: Stored>(
         body: body.0,
         keep_objects: query.keep_objects,
     };
-    let document = state.admin.change::<S>(&name, &fields(&request), &change).await?;
-    Ok(shown(StatusCode::OK, &document))
+    let headers = fields(&request);
+    carried_through(async move {
+        let document = state.admin.change::<S>(&name, &headers, &change).await?;
+        Ok(shown(StatusCode::OK, &document))
+    })
+    .await
 }
