@@ -46,7 +46,8 @@ impl Expected<'_> {
                 format!("upstream's answer is not what was asked for: {why}"),
             ));
         }
-        let measured = self.size.is_some() || (self.head.framed && self.head.length.is_some());
+        // A last chunk says as much as a length (RFC 9112 §8); only an end by close says nothing.
+        let measured = self.size.is_some() || self.head.framed;
         Ok(measured || !self.digests.is_empty() || found.verdict == Verdict::Whole)
     }
 }

@@ -227,16 +227,22 @@ async fn every_algorithm_that_an_order_names_is_checked() {
 }
 
 #[actix::test]
-async fn what_nothing_vouches_for_is_served_unproven() {
+async fn what_ends_by_close_alone_is_served_unproven() {
     let rig = rig().await;
-    rig.upstream.give(head(200, None), b"chunked");
-    assert_eq!(read(&rig.join("a").await, None).await.unwrap(), b"chunked");
+    let until_close = || artifactapi_core::port::upstream::Head {
+        framed: false,
+        ..head(200, None)
+    };
+    rig.upstream.give(until_close(), b"unended");
+    assert_eq!(read(&rig.join("a").await, None).await.unwrap(), b"unended");
+    rig.upstream.give(head(200, None), b"chunks");
+    assert_eq!(read(&rig.join("c").await, None).await.unwrap(), b"chunks");
     rig.script.rules.lock().unwrap().verdict = Some(Verdict::Whole);
-    rig.upstream.give(head(200, None), b"sealed");
-    assert_eq!(read(&rig.join("b").await, None).await.unwrap(), b"sealed");
+    rig.upstream.give(until_close(), b"sealed!!");
+    assert_eq!(read(&rig.join("b").await, None).await.unwrap(), b"sealed!!");
     eventually(|| rig.handles.flights.in_flight() == 0).await;
     let log = rig.script.log();
-    for line in ["land 7 proven=false", "land 6 proven=true"] {
+    for line in ["land 7 proven=false", "land 6 proven=true", "land 8 proven=true"] {
         assert!(log.iter().any(|logged| logged == line), "{log:?}");
     }
     rig.stop().await;
