@@ -21,8 +21,14 @@ impl Settings for RemoteSettings {
     }
 
     fn inherit(document: &mut Map<String, Value>, current: &Map<String, Value>) {
-        for secret in ["password", "token"] {
-            if let (false, Some(value)) = (document.contains_key(secret), current.get(secret)) {
+        // A document that identifies itself in another way has no use for the earlier secret.
+        let given = |name: &str| document.get(name).is_some_and(|value| !value.is_null());
+        let wanted = [
+            ("password", given("username") && !given("token")),
+            ("token", !given("username") && !given("password")),
+        ];
+        for (secret, wanted) in wanted {
+            if let (true, false, Some(value)) = (wanted, document.contains_key(secret), current.get(secret)) {
                 document.insert(secret.to_owned(), value.clone());
             }
         }

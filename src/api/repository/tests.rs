@@ -68,7 +68,7 @@ fn a_document_that_was_read_may_be_sent_back_and_changes_nothing() {
 #[test]
 fn a_replacement_returns_what_it_omits_to_the_default_but_keeps_the_secret() {
     let after = draft()
-        .replaced_by(json!({"base_url": "http://upstream.example/"}))
+        .replaced_by(json!({"base_url": "http://upstream.example/", "username": "u"}))
         .unwrap();
     assert_eq!(after.settings.password, Some(Secret("hunter2".into())));
     assert!(after.settings.patterns.is_empty() && after.settings.mirrors.is_empty());
@@ -77,6 +77,27 @@ fn a_replacement_returns_what_it_omits_to_the_default_but_keeps_the_secret() {
         .replaced_by(json!({"base_url": "http://upstream.example/", "password": null}))
         .unwrap();
     assert_eq!(after.settings.password, None);
+}
+
+#[test]
+fn a_replacement_that_identifies_itself_otherwise_drops_the_earlier_secret() {
+    let replaced = |draft: &Draft<RemoteSettings>, document: Value| {
+        let mut document = document;
+        document["base_url"] = json!("http://upstream.example/");
+        draft.replaced_by(document).unwrap()
+    };
+    let with_token = replaced(&draft(), json!({"token": "t"}));
+    assert_eq!(
+        (&with_token.settings.password, with_token.settings.token.is_some()),
+        (&None, true)
+    );
+    assert!(replaced(&with_token, json!({})).settings.token.is_some());
+    let with_password = replaced(&with_token, json!({"username": "u", "password": "p"}));
+    assert!(with_password.settings.token.is_none());
+    assert!(
+        replaced(&draft(), json!({})).settings.password.is_none(),
+        "nobody's password"
+    );
 }
 
 #[test]

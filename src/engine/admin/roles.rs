@@ -2,7 +2,7 @@
 
 use artifactapi_api::repository::Settings;
 use artifactapi_core::fault::FieldError;
-use artifactapi_core::policy::{self, Policy};
+use artifactapi_core::policy;
 use artifactapi_core::repository::{LocalSettings, RemoteSettings, Repository, Role};
 use artifactapi_formats::Describe;
 
@@ -31,16 +31,7 @@ impl Stored for RemoteSettings {
     }
 
     fn check(&self, _format: &Describe) -> Vec<FieldError> {
-        let mut errors = policy::validate(self);
-        let patterns = Policy::compile(self).err().unwrap_or_default();
-        // Should validation cover patterns one day, nothing is said twice.
-        errors.extend(
-            patterns
-                .into_iter()
-                .filter(|error| !errors.contains(error))
-                .collect::<Vec<_>>(),
-        );
-        errors
+        policy::validate(self)
     }
 
     fn moved_from(&self, before: &Self) -> bool {

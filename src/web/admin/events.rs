@@ -1,7 +1,7 @@
 //! `GET /api/v2/events?remote=&kind=`: what happens, as it happens (Server-Sent Events). Lists are separated by
 //! commas; `Last-Event-ID` (or `?last_event_id=`) resumes.
 
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use artifactapi_actors::handles::Filter;
@@ -47,12 +47,16 @@ pub(crate) async fn handle(_: Authorised, request: HttpRequest, state: Data<Stat
         .events
         .watch(filter, resumed.or(query.last_event_id))
         .await;
-    Ok(HttpResponse::Ok()
+    let mut response = HttpResponse::Ok();
+    response
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
         // Reverse proxies that buffer would hold events back.
-        .insert_header(("x-accel-buffering", "no"))
-        .streaming(sse::stream(watch, state.phase.clone())))
+        .insert_header(("x-accel-buffering", "no"));
+    // The server would poll the body of an answer to HEAD to its end, which never comes.
+    if request.method() == Method::HEAD {
+        return Ok(response.finish());
+    }
+    Ok(response.streaming(sse::stream(watch, state.phase.clone())))
 }
 
 fn items(list: Option<&str>) -> impl Iterator<Item = &str> {

@@ -1,28 +1,23 @@
 //! `/api/v2/health`, `…/health/live`, `…/health/ready`: for orchestrators and people, without a token.
 
-use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse};
 use artifactapi_api::health::{Brief, Status};
-use serde::Serialize;
 
 use super::authorised::is_admin;
 use crate::state::State;
 
 /// Whether the process answers at all.
 pub(crate) async fn live() -> HttpResponse {
-    answer(HttpResponse::Ok(), &Brief { status: Status::Ok })
+    HttpResponse::Ok().json(Brief { status: Status::Ok })
 }
 
 /// Whether requests are welcome: 503 while the server stops, and without catalog or blobs.
 pub(crate) async fn ready(state: Data<State>) -> HttpResponse {
     if state.is_serving() && state.admin.ready().await {
-        answer(HttpResponse::Ok(), &Brief { status: Status::Ok })
+        HttpResponse::Ok().json(Brief { status: Status::Ok })
     } else {
-        answer(
-            HttpResponse::ServiceUnavailable(),
-            &Brief { status: Status::Down },
-        )
+        HttpResponse::ServiceUnavailable().json(Brief { status: Status::Down })
     }
 }
 
@@ -34,15 +29,9 @@ pub(crate) async fn full(request: HttpRequest, state: Data<State>) -> HttpRespon
     } else {
         health.public()
     };
-    let builder = match health.status {
+    let mut builder = match health.status {
         Status::Ok | Status::Degraded => HttpResponse::Ok(),
         Status::Down => HttpResponse::ServiceUnavailable(),
     };
-    answer(builder, &health)
-}
-
-fn answer(mut builder: HttpResponseBuilder, document: &impl Serialize) -> HttpResponse {
-    builder
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(document)
+    builder.json(health)
 }

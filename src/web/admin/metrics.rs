@@ -19,6 +19,5 @@ pub(crate) async fn handle(request: HttpRequest, state: Data<State>) -> Answer {
     let text = state.metrics.text(&gauges, memory);
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, metrics::MEDIA))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
         .body(text))
 }

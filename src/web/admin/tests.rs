@@ -176,6 +176,14 @@ async fn unknown_kinds_of_events_are_named() {
 }
 
 #[actix_web::test]
+async fn a_head_of_the_stream_ends() {
+    let bench = Bench::start().await;
+    let head = bench.call("HEAD", "/api/v2/events", Value::Null).await;
+    assert_eq!(head.headers.get("content-type").unwrap(), "text/event-stream");
+    bench.stop().await;
+}
+
+#[actix_web::test]
 async fn nothing_is_at_other_paths_and_other_methods_are_named() {
     let bench = Bench::start().await;
     let nothing = bench.call("GET", "/api/v3", Value::Null).await;

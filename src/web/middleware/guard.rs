@@ -95,6 +95,9 @@ fn refuse(request: &ServiceRequest) -> Option<ApiError> {
 }
 
 fn secure(headers: &mut HeaderMap, dialect: Dialect) {
+    if dialect == Dialect::Problem && !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
@@ -201,5 +204,6 @@ mod tests {
         assert_eq!(headers.get("x-content-type-options").unwrap(), "nosniff");
         let (_, headers, _) = answer("GET", "/page").await;
         assert!(headers.get("content-security-policy").is_none());
+        assert_eq!(headers.get("cache-control").unwrap(), "no-store");
     }
 }

@@ -105,6 +105,27 @@ async fn heads_and_bodies_that_stop_arriving_end_the_connection() {
 }
 
 #[actix_web::test]
+async fn a_client_that_takes_nothing_is_let_go() {
+    /// More than the buffers of both sockets take.
+    const MUCH: usize = 24 << 20;
+    let bench = bench().await;
+    let put = bench
+        .call_text("PUT", "/api/v1/remote/l/big", &"x".repeat(MUCH))
+        .await;
+    assert_eq!(put.status, 201);
+    let server = running(&bench).await;
+    let mut wire = Wire::open(&server).await;
+    wire.say("GET /api/v1/remote/l/big HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await;
+    wire.until("\r\n\r\n").await;
+    // Twice the limit: the kernel looks again in doubling steps.
+    tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+    assert!(wire.rest().await.len() < MUCH, "the rest was never sent");
+    server.stop().await;
+    bench.stop().await;
+}
+
+#[actix_web::test]
 async fn a_body_that_is_too_large_is_refused_before_it_is_read() {
     let bench = bench().await;
     let server = running(&bench).await;
