@@ -71,6 +71,11 @@ impl Record {
         serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
+    /// Whether a change that is in force wrote this, so that it is a cache and not an index.
+    pub(super) fn wrote(&self, url: &str) -> bool {
+        self.edits.iter().any(|edit| edit.after.contains(url))
+    }
+
     /// Performs changes. What stood in a file before the first of them stays what will be restored.
     pub(super) fn apply(&mut self, machine: &Machine, edits: Vec<Edit>) -> Result<(), String> {
         for mut edit in edits {

@@ -77,6 +77,7 @@ pub(crate) async fn run(args: Args, machine: &Machine) -> Result<(), Failure> {
     let adoption = Adoption {
         endpoint,
         client: args.server.client(machine)?,
+        record: Record::load(machine)?,
         machine,
     };
     let mut edits = Vec::new();
@@ -121,6 +122,7 @@ pub(crate) async fn run(args: Args, machine: &Machine) -> Result<(), Failure> {
 struct Adoption<'m> {
     endpoint: Url,
     client: Client,
+    record: Record,
     machine: &'m Machine,
 }
 
@@ -129,8 +131,8 @@ impl Adoption<'_> {
     /// `None` if the client is routed here already.
     async fn remote(&self, name: &str, index: &Index, pip: Option<&Pip>) -> Result<Option<Url>, Failure> {
         say(format!("{}: {}", index.told_by, index.url));
-        if index.is_at(&self.endpoint) {
-            say("  routed through this server already");
+        if index.is_at(&self.endpoint) || self.record.wrote(index.url.as_str()) {
+            say("  routed through a cache already; artifactapi adopt --undo ends that");
             return Ok(None);
         }
         let settings = settings(index, pip)?;
@@ -175,11 +177,11 @@ impl Adoption<'_> {
     }
 
     /// Performs the changes, then asks the clients again: something stronger than their files may still win.
-    fn apply(&self, edits: Vec<Edit>) -> Result<(), Failure> {
+    fn apply(mut self, edits: Vec<Edit>) -> Result<(), Failure> {
         for edit in &edits {
             say(format!("changing {}", edit.path.display()));
         }
-        Record::load(self.machine)?.apply(self.machine, edits)?;
+        self.record.apply(self.machine, edits)?;
         say("restore with: artifactapi adopt --undo");
         let indexes = [
             Pip::ask(self.machine).map(|pip| pip.index),
