@@ -8,6 +8,7 @@ mod derived;
 pub mod exchange;
 mod facts;
 mod fetching;
+pub mod fsck;
 mod meaning;
 mod obtain;
 mod publish;
