@@ -6,6 +6,8 @@
 
 pub mod generic;
 pub mod kit;
+#[cfg(any(test, feature = "laws"))]
+pub mod laws;
 pub mod pypi;
 
 use artifactapi_core::Fault;

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::names;
 use super::page::{File, Hashes, Page, Sidecar, resolve};
+use crate::kit::media::ends_with;
 
 /// The member that says when a file was published.
 const PUBLISHED: &str = "upload-time";
@@ -58,7 +59,7 @@ fn sidecars(file: &File<'_>, url: &Url, base: Option<&Url>, facts: &mut Vec<Fact
         Some(Sidecar::No) => None,
         Some(Sidecar::Hashed(hashes)) => Some(digests(hashes)),
         Some(Sidecar::Yes) => Some(Vec::new()),
-        None => file.name.ends_with(".whl").then(Vec::new),
+        None => ends_with(&file.name, ".whl").then(Vec::new),
     };
     if let Some(digests) = advertised {
         add(names::METADATA, beside(url, names::METADATA), digests);

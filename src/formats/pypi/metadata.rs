@@ -11,26 +11,25 @@ use artifactapi_core::plan::Want;
 use artifactapi_core::port::ReadSeek;
 use zip::ZipArchive;
 
-use super::route;
+use super::{names, route};
+use crate::kit::media::ends_with;
 
-/// What a sidecar's name adds to its wheel's.
-const SUFFIX: &str = ".metadata";
 /// Most bytes of metadata; real ones have a few thousand.
 const MAX_METADATA: u64 = 16 << 20;
 
 /// Whether a want is the metadata of a wheel.
 pub(super) fn is_metadata(want: &Want) -> bool {
-    want.key.file_name().ends_with(".whl.metadata")
+    wheel_of(want).is_some()
 }
 
 /// The wheel whose metadata is wanted.
 pub(super) fn wheel(want: &Want) -> Option<Want> {
-    let file = want
-        .key
-        .file_name()
-        .strip_suffix(SUFFIX)
-        .filter(|file| file.ends_with(".whl"))?;
-    route::artifact(want.subject.package.as_deref()?, file).ok()
+    route::artifact(want.subject.package.as_deref()?, wheel_of(want)?).ok()
+}
+
+fn wheel_of(metadata: &Want) -> Option<&str> {
+    let file = metadata.key.file_name().strip_suffix(names::METADATA)?;
+    ends_with(file, ".whl").then_some(file)
 }
 
 /// The `METADATA` of the one `.dist-info` folder at the top of a wheel.

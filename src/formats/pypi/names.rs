@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use artifactapi_core::Key;
 use artifactapi_core::key::encode_path;
 
+use crate::kit::media::ends_with;
+
 /// What may follow a distribution's name to name a file about it.
 const SIDECARS: [&str; 3] = [METADATA, SIGNATURE, PROVENANCE];
 
@@ -14,6 +16,35 @@ pub(super) const METADATA: &str = ".metadata";
 pub(super) const SIGNATURE: &str = ".asc";
 /// Ending of attestations (PEP 740), as we spell it.
 pub(super) const PROVENANCE: &str = ".provenance";
+
+/// Endings of distributions, as pip and uv and their elders know them. Other links of a page lead elsewhere.
+const DISTRIBUTIONS: [&str; 20] = [
+    ".whl",
+    ".tar.gz",
+    ".zip",
+    ".tgz",
+    ".tar.bz2",
+    ".tbz",
+    ".tar.xz",
+    ".txz",
+    ".tar.lz",
+    ".tlz",
+    ".tar.lzma",
+    ".tar.zst",
+    ".tar.z",
+    ".tar",
+    ".egg",
+    ".exe",
+    ".msi",
+    ".rpm",
+    ".deb",
+    ".dmg",
+];
+
+/// Whether a file is a distribution by its ending.
+pub(super) fn is_distribution(file: &str) -> bool {
+    DISTRIBUTIONS.iter().any(|ending| ends_with(file, ending))
+}
 
 /// The canonical form of a project's name (PEP 503); `None` if it cannot be one (PEP 508).
 pub(super) fn normalised(name: &str) -> Option<String> {

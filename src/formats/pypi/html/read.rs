@@ -8,32 +8,8 @@ use percent_encoding::percent_decode_str;
 use super::is_hash;
 use super::tags::{Attributes, Tag, tags};
 use crate::kit::fields::Fields;
-use crate::kit::media::ends_with;
+use crate::pypi::names;
 use crate::pypi::page::{File, Hashes, Meta, Page, Project, Root, Sidecar, Status, Yanked};
-
-/// Endings of distributions, as pip and uv and their elders know them. Other links of a page lead elsewhere.
-const DISTRIBUTIONS: [&str; 20] = [
-    ".whl",
-    ".tar.gz",
-    ".zip",
-    ".tgz",
-    ".tar.bz2",
-    ".tbz",
-    ".tar.xz",
-    ".txz",
-    ".tar.lz",
-    ".tlz",
-    ".tar.lzma",
-    ".tar.zst",
-    ".tar.z",
-    ".tar",
-    ".egg",
-    ".exe",
-    ".msi",
-    ".rpm",
-    ".deb",
-    ".dmg",
-];
 
 /// Reads a project's page.
 pub(in crate::pypi) fn page(html: &[u8]) -> Page<'static> {
@@ -115,8 +91,7 @@ fn file_name(reference: &str) -> Option<String> {
     let path = reference.split('?').next()?;
     let name = path.rsplit('/').next()?;
     let name = percent_decode_str(name).decode_utf8().ok()?;
-    let is_distribution = DISTRIBUTIONS.iter().any(|ending| ends_with(&name, ending));
-    is_distribution.then(|| name.into_owned())
+    names::is_distribution(&name).then(|| name.into_owned())
 }
 
 /// A hash written `name=value`.

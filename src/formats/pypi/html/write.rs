@@ -1,10 +1,13 @@
 //! Writes HTML pages, one anchor a line.
 
+use artifactapi_core::Time;
+
 use super::best;
 use crate::pypi::names;
 use crate::pypi::page::{File, Meta, Page, Root, Sidecar, Yanked};
 
-/// A project's page, every file below our own `packages/`.
+/// A project's page, every distribution below our own `packages/`. Files of other kinds have no place in HTML: a reader
+/// could not tell them from decoration.
 pub(in crate::pypi) fn write_page(page: &Page<'_>, project: &str, out: &mut Vec<u8>) {
     let title = format!("Links for {project}");
     begin(out, &page.meta);
@@ -15,7 +18,11 @@ pub(in crate::pypi) fn write_page(page: &Page<'_>, project: &str, out: &mut Vec<
         }
     }
     body(out, &title);
-    for found in &page.files {
+    for found in page
+        .files
+        .iter()
+        .filter(|file| names::is_distribution(&file.name))
+    {
         file(out, found, project);
     }
     end(out);
@@ -75,13 +82,12 @@ fn file(out: &mut Vec<u8>, file: &File<'_>, project: &str) {
         put(out, &["#", name, "=", value]);
     }
     put(out, &["\""]);
-    for (name, value) in [
-        ("data-requires-python", &file.requires_python),
-        ("data-upload-time", &file.upload_time),
-    ] {
-        if let Some(value) = value {
-            attribute(out, name, value);
-        }
+    if let Some(value) = &file.requires_python {
+        attribute(out, "data-requires-python", value);
+    }
+    let time = file.upload_time.as_deref();
+    if let Some(value) = time.filter(|time| Time::parse_rfc3339(time).is_some()) {
+        attribute(out, "data-upload-time", value);
     }
     metadata(out, file.metadata.as_ref());
     if let Some(signed) = file.signed {
