@@ -1,4 +1,5 @@
 //! What the documents say, held against the program: codes, settings, types, commands.
+#![cfg(test)]
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
 //! Who may import whom, over `cargo metadata`: the layers of `src/ARCHITECTURE.md` and the libraries that each may name.
+#![cfg(test)]
 
 use std::collections::BTreeMap;
 use std::process::Command;

@@ -67,7 +67,6 @@ pub(crate) async fn run(args: Args, machine: &Machine) -> Result<(), Failure> {
     if args.undo {
         return undo(machine);
     }
-    let endpoint = args.server.endpoint(machine)?;
     let (pip, uv) = (Pip::ask(machine), Uv::ask(machine));
     if pip.is_none() && uv.is_none() {
         return Err(Failure::new(
@@ -75,40 +74,12 @@ pub(crate) async fn run(args: Args, machine: &Machine) -> Result<(), Failure> {
         ));
     }
     let adoption = Adoption {
-        endpoint,
+        endpoint: args.server.endpoint(machine)?,
         client: args.server.client(machine)?,
         record: Record::load(machine)?,
         machine,
     };
-    let mut edits = Vec::new();
-    let mut pips = None;
-    if let Some(pip) = &pip
-        && let Some(url) = adoption.remote(&args.name, &pip.index, Some(pip)).await?
-    {
-        show("pip", &pip.lines(&url));
-        warn_of_further(pip);
-        edits.push(pip.edit(machine, &url)?);
-        pips = Some((&pip.index, url));
-    }
-    if let Some(uv) = &uv {
-        let shared = pips
-            .as_ref()
-            .filter(|(index, _)| index.same_as(&uv.index))
-            .map(|(_, url)| url.clone());
-        let other = if pips.is_some() {
-            format!("{}-uv", args.name)
-        } else {
-            args.name.clone()
-        };
-        let url = match shared {
-            Some(url) => Some(url),
-            None => adoption.remote(&other, &uv.index, pip.as_ref()).await?,
-        };
-        if let Some(url) = url {
-            show("uv", &Uv::lines(&url));
-            edits.push(Uv::edit(machine, &url)?);
-        }
-    }
+    let edits = adoption.clients(&args.name, pip.as_ref(), uv.as_ref()).await?;
     if args.apply {
         return adoption.apply(edits);
     }
@@ -127,6 +98,33 @@ struct Adoption<'m> {
 }
 
 impl Adoption<'_> {
+    /// Makes the remotes and tells how the clients are routed through them; gives the changes that would do it.
+    /// Clients of the same index share a remote.
+    async fn clients(&self, name: &str, pip: Option<&Pip>, uv: Option<&Uv>) -> Result<Vec<Edit>, Failure> {
+        let mut edits = Vec::new();
+        let mut known: Option<(&Index, Url)> = None;
+        if let Some(pip) = pip
+            && let Some(url) = self.remote(name, &pip.index, Some(pip)).await?
+        {
+            show("pip", &pip.lines(&url));
+            warn_of_further(pip);
+            edits.push(pip.edit(self.machine, &url)?);
+            known = Some((&pip.index, url));
+        }
+        if let Some(uv) = uv {
+            let url = match &known {
+                Some((index, url)) if index.same_as(&uv.index) => Some(url.clone()),
+                Some(_) => self.remote(&format!("{name}-uv"), &uv.index, pip).await?,
+                None => self.remote(name, &uv.index, pip).await?,
+            };
+            if let Some(url) = url {
+                show("uv", &Uv::lines(&url));
+                edits.push(Uv::edit(self.machine, &url)?);
+            }
+        }
+        Ok(edits)
+    }
+
     /// Makes the remote of an index, unless it is there already; gives the URL for the client.
     /// `None` if the client is routed here already.
     async fn remote(&self, name: &str, index: &Index, pip: Option<&Pip>) -> Result<Option<Url>, Failure> {
