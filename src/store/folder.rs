@@ -1,11 +1,13 @@
-//! Small helps for folders of temporary files: which of them are old, and their removal.
+//! Small helps for files and folders of temporary files.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use artifactapi_core::Time;
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 
 /// Names of the files directly in `dir` last changed before `older_than`, sorted; none if there is no such folder.
 pub(crate) fn files_older_than(dir: &Path, older_than: Time) -> io::Result<Vec<String>> {
@@ -54,4 +56,19 @@ pub(crate) fn gone_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Reads `len` bytes at the offset `at`, fewer only at the end of the file; into memory that is not cleared first.
+pub(crate) fn read_at(file: &File, at: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(len);
+    while bytes.len() < len {
+        let from = at + bytes.len() as u64;
+        match rustix::io::pread(file, spare_capacity(&mut bytes), from) {
+            Ok(0) => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bytes.truncate(len);
+    Ok(bytes)
 }

@@ -107,9 +107,20 @@ impl Spool {
     /// only at the present end.
     pub fn read_at(&self, at: u64, max: usize) -> io::Result<Bytes> {
         let rest = usize::try_from(self.len().saturating_sub(at)).unwrap_or(usize::MAX);
-        let mut bytes = vec![0; rest.min(max)];
-        self.read_into(at, &mut bytes)?;
-        Ok(bytes.into())
+        let want = rest.min(max);
+        if want == 0 {
+            return Ok(Bytes::new());
+        }
+        match &*self.place.read().unwrap_or_else(PoisonError::into_inner) {
+            Place::Memory(held) => held_at(held, at, want).map(Bytes::copy_from_slice),
+            Place::Disk(file) => {
+                let bytes = folder::read_at(file, at, want)?;
+                if bytes.len() < want {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                Ok(bytes.into())
+            }
+        }
     }
 
     /// Its present length in bytes.
@@ -168,15 +179,18 @@ impl Spool {
         match &*self.place.read().unwrap_or_else(PoisonError::into_inner) {
             Place::Disk(file) => file.read_exact_at(into, at),
             Place::Memory(held) => {
-                let from = usize::try_from(at).unwrap_or(usize::MAX);
-                let bytes = held
-                    .get(from..from.saturating_add(into.len()))
-                    .ok_or(io::ErrorKind::UnexpectedEof)?;
-                into.copy_from_slice(bytes);
+                into.copy_from_slice(held_at(held, at, into.len())?);
                 Ok(())
             }
         }
     }
+}
+
+/// `len` bytes at the offset `at` of what is in memory.
+fn held_at(held: &[u8], at: u64, len: usize) -> io::Result<&[u8]> {
+    let from = usize::try_from(at).unwrap_or(usize::MAX);
+    held.get(from..from.saturating_add(len))
+        .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
 /// A reader with its own offset.

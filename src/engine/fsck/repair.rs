@@ -36,9 +36,7 @@ impl Check<'_> {
         let dropped = self.stores.catalog.condemn(&row.object).await?.len() as u64;
         let hosted = row.references.saturating_sub(dropped);
         if hosted > 0 {
-            detail.push_str(&format!(
-                "; {hosted} hosted: publish the same bytes again to heal it"
-            ));
+            *detail = format!("{detail}; {hosted} hosted: publish the same bytes again to heal it");
             return Ok(false);
         }
         self.stores.blobs.delete(&row.object).await?;

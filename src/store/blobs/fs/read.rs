@@ -3,15 +3,14 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use artifactapi_core::fault::Fault;
 use artifactapi_core::port::ByteStream;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
-use rustix::buffer::spare_capacity;
 
+use crate::folder;
 use crate::trouble::{blocking, damaged};
 
 /// Bytes read at once.
@@ -63,20 +62,10 @@ impl Reading {
 }
 
 /// The next piece of `span`; shorter than it could be only at the end of the file.
-fn piece(file: impl AsFd, span: &Range<u64>) -> io::Result<Bytes> {
+fn piece(file: &File, span: &Range<u64>) -> io::Result<Bytes> {
     let want = span.end.saturating_sub(span.start).min(PIECE);
     let want = usize::try_from(want).unwrap_or(0);
-    let mut bytes = Vec::with_capacity(want);
-    while bytes.len() < want {
-        let at = span.start + bytes.len() as u64;
-        match rustix::io::pread(&file, spare_capacity(&mut bytes), at) {
-            Ok(0) => break,
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    bytes.truncate(want);
-    Ok(bytes.into())
+    folder::read_at(file, span.start, want).map(Bytes::from)
 }
 
 fn cut(rest: &Range<u64>) -> Fault {
