@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_cursor_gives_key_and_variant_back_and_others_are_refused() {
-        for (key, variant) in [("a/b c.txt", ""), ("ü/%2F", "json")] {
+        for (key, variant) in [("a/b c.txt", ""), ("ü/a%2Fb", "json")] {
             let read = read_cursor(&cursor(&listed(key, variant)));
             assert_eq!(read, Some((key.to_owned(), variant.to_owned())));
         }
