@@ -15,6 +15,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod double;
