@@ -27,24 +27,20 @@ impl Sqlite {
     /// Nothing is written before every condition holds; and what is read stays true, for the transaction began as
     /// the only writer.
     pub(super) async fn commit_entry(&self, commit: Commit) -> Result<Committed, Fault> {
-        let Commit {
-            mut entry,
-            guard,
-            pin,
-            facts,
-            quota,
-        } = commit;
         let mut tx = self.begin().await?;
-        if revision(&mut tx, entry.id.repo).await?.is_none() {
+        if revision(&mut tx, commit.entry.id.repo).await?.is_none() {
             return Ok(Committed::NoRepository);
         }
-        let before = find(&mut *tx, &entry.id).await?;
-        if !holds(&guard, before.as_ref(), &entry.digest) {
-            return Ok(Committed::Refused);
+        let before = find(&mut *tx, &commit.entry.id).await?;
+        if let Some(refused) = unmet(&mut tx, &commit, before.as_ref()).await? {
+            return Ok(refused);
         }
-        if quota > 0 && size_after(&mut tx, &entry, before.as_ref()).await? > quota {
-            return Ok(Committed::OverQuota);
-        }
+        let Commit {
+            mut entry,
+            pin,
+            facts,
+            ..
+        } = commit;
         let moved_pin = match settle_pin(&mut tx, &entry, pin).await? {
             Pinned::Fine(moved) => moved,
             Pinned::Other(digest) => return Ok(Committed::PinnedOther(digest)),
@@ -65,6 +61,24 @@ impl Sqlite {
             moved_pin,
         })
     }
+}
+
+/// Which condition of a commit does not hold, if any.
+async fn unmet(
+    tx: &mut Transaction,
+    commit: &Commit,
+    before: Option<&Entry>,
+) -> Result<Option<Committed>, Fault> {
+    let Commit {
+        entry, guard, quota, ..
+    } = commit;
+    if !holds(guard, before, &entry.digest) {
+        return Ok(Some(Committed::Refused));
+    }
+    if *quota > 0 && size_after(tx, entry, before).await? > *quota {
+        return Ok(Some(Committed::OverQuota));
+    }
+    Ok(None)
 }
 
 /// Bytes the repository would hold with `entry` in the place of `before`.

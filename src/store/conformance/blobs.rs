@@ -31,6 +31,7 @@ super::cases! { Blobs;
     deleting_removes_this_object_alone,
     generations_of_one_digest_are_objects_of_their_own,
     pages_come_in_byte_order_and_join_up,
+    a_prefix_is_a_prefix_of_the_whole_name,
     a_listing_survives_deletion_of_its_last_object,
     listings_know_size_and_time,
     of_two_writers_one_wins_whole,
@@ -218,15 +219,21 @@ async fn generations_of_one_digest_are_objects_of_their_own(store: Arc<impl Blob
     assert_eq!(names(&*store, "", None, 10).await, [generation(1, 2)]);
 }
 
-async fn pages_come_in_byte_order_and_join_up(store: Arc<impl Blobs>) {
+/// Objects of both shapes, two generations of one digest among them; gives their names in order.
+async fn filled(store: &impl Blobs) -> Vec<ObjectName> {
     let mut all: Vec<_> = (0..20).map(blob).chain((0..9).map(upload)).collect();
-    all.push(generation(3, 77));
-    all.push(generation(3, 5));
+    all.extend([generation(3, 77), generation(3, 5)]);
     for object in &all {
-        put(&*store, object, pattern(1)).await;
+        put(store, object, pattern(1)).await;
     }
     all.sort();
+    all
+}
+
+async fn pages_come_in_byte_order_and_join_up(store: Arc<impl Blobs>) {
+    let all = filled(&*store).await;
     assert_eq!(names(&*store, "", None, 100).await, all);
+    assert_eq!(names(&*store, "", None, 0).await, []);
     for limit in [1, 3, 7] {
         let mut joined = Vec::new();
         loop {
@@ -239,22 +246,21 @@ async fn pages_come_in_byte_order_and_join_up(store: Arc<impl Blobs>) {
         }
         assert_eq!(joined, all, "{limit}");
     }
+}
+
+async fn a_prefix_is_a_prefix_of_the_whole_name(store: Arc<impl Blobs>) {
+    let all = filled(&*store).await;
     let below = |prefix: &str| -> Vec<_> {
         let names = all.iter().filter(|name| name.as_str().starts_with(prefix));
         names.cloned().collect()
     };
     let hex = format!("blobs/sha256/{}", Digest::sha256(&3_u32.to_be_bytes()).hex());
     let shorter = hex.get(..14).unwrap();
-    for prefix in [
-        ObjectName::BLOBS,
-        ObjectName::UPLOADS,
-        "blobs/sha",
-        "b",
-        &hex,
-        shorter,
-        "c",
-        "blobs/md5",
-    ] {
+    let prefixes = ["blobs/sha", "b", &hex, shorter, "c", "blobs/md5"];
+    for prefix in prefixes
+        .into_iter()
+        .chain([ObjectName::BLOBS, ObjectName::UPLOADS])
+    {
         assert_eq!(names(&*store, prefix, None, 100).await, below(prefix), "{prefix}");
     }
     let after = ObjectName::stored("blobs/zz");
@@ -263,7 +269,6 @@ async fn pages_come_in_byte_order_and_join_up(store: Arc<impl Blobs>) {
         below(ObjectName::UPLOADS)
     );
     assert_eq!(names(&*store, ObjectName::BLOBS, Some(&after), 100).await, []);
-    assert_eq!(names(&*store, "", None, 0).await, []);
 }
 
 async fn a_listing_survives_deletion_of_its_last_object(store: Arc<impl Blobs>) {
