@@ -2,7 +2,7 @@
 //!
 //! Upstream is asked for JSON and may answer HTML; clients get either, whichever upstream has. Files lie where their
 //! project's page says, on whatever host; here they are all at `packages/{project}/{file}`, so that the page can be
-//! found from the address alone. No uploads, no legacy JSON API, no search; nothing is unpacked.
+//! found from the address alone. No uploads, no legacy JSON API, no search; of a wheel only its metadata is ever read.
 
 mod facts;
 mod html;
