@@ -1,4 +1,4 @@
-//! The candidates of a request in order, each tried again while it cannot be reached.
+//! The candidates of a request in order.
 
 use std::sync::Arc;
 
@@ -8,9 +8,8 @@ use artifactapi_core::port::upstream::{Answer, Method, Request};
 
 use crate::answer;
 use crate::client::Shared;
-use crate::clients::Identity;
 use crate::fields;
-use crate::redirects::{self, Landed, Trip};
+use crate::redirects::{self, Trip};
 
 /// Sends a request to the first candidate that answers with less than 500; the last one's answer stands as it is.
 pub(crate) async fn run(shared: Arc<Shared>, request: Request) -> Result<Answer, Fault> {
@@ -28,7 +27,7 @@ pub(crate) async fn run(shared: Arc<Shared>, request: Request) -> Result<Answer,
             fields: &sent,
         };
         let last = urls.peek().is_none();
-        match reach(&shared, &identity, &trip).await {
+        match redirects::follow(&shared, &identity, &trip, false).await {
             Ok(landed) if last || landed.response.status().as_u16() < 500 => {
                 return answer::make(&shared, identity, &request, (url, sent), landed);
             }
@@ -46,23 +45,6 @@ pub(crate) async fn run(shared: Arc<Shared>, request: Request) -> Result<Answer,
         "a request without a URL",
         "urls is empty",
     ))
-}
-
-/// Tries one candidate, with growing pauses while it cannot be reached.
-async fn reach(shared: &Shared, identity: &Identity, trip: &Trip<'_>) -> Result<Landed, Fault> {
-    let mut done = 0;
-    loop {
-        let trouble = match redirects::follow(shared, identity, trip, false).await {
-            Ok(landed) => return Ok(landed),
-            Err(trouble) => trouble,
-        };
-        if !trouble.again || done >= shared.settings.retries {
-            return Err(trouble.fault);
-        }
-        log::debug!("{}: {:?}; trying again", host(trip), trouble.fault);
-        tokio::time::sleep(shared.settings.pause(done, shared.noise())).await;
-        done = done.saturating_add(1);
-    }
 }
 
 /// Whether another candidate may do better.

@@ -112,7 +112,7 @@ impl Source {
         };
         let landed = redirects::follow(&self.shared, &self.identity, &trip, true)
             .await
-            .map_err(|trouble| Ending::Later(trouble.fault))?;
+            .map_err(Ending::Later)?;
         let status = landed.response.status().as_u16();
         match basis.judge(at, status, &fields::incoming(landed.response.headers())) {
             Verdict::GoesOn(total) => Ok((Wire::of(landed.response).0, total)),

@@ -14,7 +14,7 @@ use crate::client::Shared;
 use crate::clients::Identity;
 use crate::egress::Trust;
 use crate::permits::Permit;
-use crate::trouble::{self, Trouble};
+use crate::trouble;
 
 /// Redirects followed for one request.
 const MOST_HOPS: usize = 5;
@@ -51,7 +51,7 @@ pub(crate) async fn follow(
     identity: &Identity,
     trip: &Trip<'_>,
     admitted: bool,
-) -> Result<Landed, Trouble> {
+) -> Result<Landed, Fault> {
     let mut url = trip.start.clone();
     url.set_fragment(None);
     let mut trust = identity.guard.judge(&url)?;
@@ -63,7 +63,9 @@ pub(crate) async fn follow(
             Some(shared.permits.take(&authority(&url)).await?)
         };
         let sent = Instant::now();
-        let response = hop(shared, identity, trip, (&url, trust), left).await?;
+        let response = tokio::time::timeout(left, hop(shared, identity, trip, (&url, trust)))
+            .await
+            .map_err(|_| late(&url))??;
         let Some(next) = target(&response, &url)? else {
             return Ok(Landed {
                 response,
@@ -76,32 +78,35 @@ pub(crate) async fn follow(
         drain(response).await;
         left = left.saturating_sub(sent.elapsed());
     }
-    Err(Trouble::from(Fault::new(
-        Kind::Broken,
-        "upstream redirects in circles",
-    )))
+    Err(Fault::new(Kind::Broken, "upstream redirects in circles"))
 }
 
-/// One request to one place, within the time left for heads.
+/// One request to one place, tried again with growing pauses while it cannot be reached.
 async fn hop(
     shared: &Shared,
     identity: &Identity,
     trip: &Trip<'_>,
     (url, trust): (&Url, Trust),
-    left: Duration,
-) -> Result<Response, Trouble> {
+) -> Result<Response, Fault> {
     let client = shared.identities.client(identity, trust)?;
-    let mut request = reqwest::Request::new(trip.method.clone(), url.clone());
-    *request.headers_mut() = trip.fields.clone();
-    if let Some(value) = auth::authorization(&identity.origin, url) {
-        request.headers_mut().insert(AUTHORIZATION, value);
+    let mut done = 0;
+    loop {
+        let mut request = reqwest::Request::new(trip.method.clone(), url.clone());
+        *request.headers_mut() = trip.fields.clone();
+        if let Some(value) = auth::authorization(&identity.origin, url) {
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
+        let trouble = match client.execute(request).await {
+            Ok(response) => return Ok(response),
+            Err(error) => trouble::before_head(error, &authority(url)),
+        };
+        if !trouble.again || done >= shared.settings.retries {
+            return Err(trouble.fault);
+        }
+        log::debug!("trying again: {:?}", trouble.fault);
+        tokio::time::sleep(shared.settings.pause(done, shared.noise())).await;
+        done = done.saturating_add(1);
     }
-    let answered = tokio::time::timeout(left, client.execute(request)).await;
-    answered
-        .map_err(|_| {
-            trouble::passing(Kind::Timeout, "upstream did not answer in time").because(authority(url))
-        })?
-        .map_err(|error| trouble::before_head(error, &authority(url)))
 }
 
 /// Reads what is left of a small answer, so that its connection can be used again.
@@ -125,6 +130,10 @@ fn target(response: &Response, from: &Url) -> Result<Option<Url>, Fault> {
         .ok_or_else(|| Fault::new(Kind::Broken, "upstream redirects to nowhere"))?;
     next.set_fragment(None);
     Ok(Some(next))
+}
+
+fn late(url: &Url) -> Fault {
+    trouble::passing(Kind::Timeout, "upstream did not answer in time").because(authority(url))
 }
 
 /// Host and port, for counting.

@@ -12,7 +12,7 @@ use crate::egress::Refused;
 pub(crate) struct Trouble {
     /// What to report.
     pub(crate) fault: Fault,
-    /// Whether the same URL may be tried again at once.
+    /// Whether the same URL may be tried again.
     pub(crate) again: bool,
 }
 

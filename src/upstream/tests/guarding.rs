@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use artifactapi_core::fault::Kind;
 
-use super::server::{Act, Server, response, whole};
+use super::server::{Server, whole};
 use super::*;
 
 /// An upstream that redirects every path to where its query says.
 async fn redirector() -> Server {
     Server::start(|asked| {
         let to = asked.line().split_once('?').map(|(_, to)| to.to_owned()).unwrap();
-        vec![Act::Send(response(302, &[&format!("Location: {to}")], b""))]
+        whole(302, &[&format!("Location: {to}")], b"")
     })
     .await
 }

@@ -111,8 +111,12 @@ async fn fields_of_the_request_go_along_every_hop() {
 #[tokio::test]
 async fn the_time_for_heads_is_that_of_the_whole_way() {
     let server = Server::start(|asked| match asked.line() {
-        "GET /1" => moved(302, "/2"),
-        _ => vec![Act::Hang],
+        "GET /1" => [vec![Act::Pause(Duration::from_millis(700))], moved(302, "/2")].concat(),
+        _ => [
+            vec![Act::Pause(Duration::from_millis(700))],
+            whole(200, &[], b"late"),
+        ]
+        .concat(),
     })
     .await;
     let fault = refused(&client_with(impatient(), &[]), get(&server.url("/1"))).await;

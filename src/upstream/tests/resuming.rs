@@ -265,6 +265,18 @@ async fn trouble_while_resuming_is_waited_out() {
 }
 
 #[tokio::test]
+async fn a_resumption_goes_on_with_the_permit_it_has() {
+    let object = sample(SIZE);
+    let server = broken_at(7000, TAGGED, move |asked| part(asked, "ETag: \"a\"", &object)).await;
+    let narrow = Settings {
+        in_all: 1,
+        queue: 0,
+        ..settings()
+    };
+    assert!(fetched(&client_with(narrow, &[]), get(&server.url("/"))).await == sample(SIZE));
+}
+
+#[tokio::test]
 async fn the_rest_of_a_redirected_body_is_asked_for_from_the_start_of_the_way() {
     let object = sample(SIZE);
     let server = Server::start(move |asked| match (asked.line(), asked.field("range")) {

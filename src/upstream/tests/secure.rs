@@ -1,6 +1,6 @@
 //! HTTPS and HTTP/2: private authorities, and the ends of streams.
 //!
-//! The certificates in `tls/` are valid for a hundred years and for `h.example` and 127.0.0.1; their authority's key
+//! The certificates in `fixtures/` are valid for a hundred years and for `h.example` and 127.0.0.1; their authority's key
 //! was thrown away.
 
 use artifactapi_core::fault::Kind;
@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
-const AUTHORITY: &str = include_str!("tls/authority.pem");
+const AUTHORITY: &str = include_str!("fixtures/authority.pem");
 
 /// How a stream ends after its first bytes.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +53,8 @@ async fn upstream(script: impl Fn(&http::HeaderMap) -> Served + Send + 'static) 
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(
-            vec![CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).unwrap()],
-            PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key.pem")).unwrap(),
+            vec![CertificateDer::from_pem_slice(include_bytes!("fixtures/server.pem")).unwrap()],
+            PrivateKeyDer::from_pem_slice(include_bytes!("fixtures/server.key.pem")).unwrap(),
         )
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec()];

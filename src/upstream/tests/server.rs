@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +17,8 @@ pub(super) enum Act {
     Send(Vec<u8>),
     /// Say nothing more, and keep the connection until the peer leaves.
     Hang,
+    /// Wait.
+    Pause(Duration),
     /// Wait for a sign from the test.
     Await(Arc<Notify>),
     /// Close with a reset.
@@ -140,6 +143,7 @@ async fn converse(
                     let mut rest = Vec::new();
                     socket.read_to_end(&mut rest).await.ok();
                 }
+                Act::Pause(time) => tokio::time::sleep(time).await,
                 Act::Await(sign) => sign.notified().await,
                 Act::Reset => {
                     socket.set_zero_linger().unwrap();
