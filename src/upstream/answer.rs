@@ -33,38 +33,27 @@ pub(crate) fn make(
     if request.method == Method::Head || matches!(status, StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT) {
         return bare(request, &landed);
     }
-    let mut headers = fields::incoming(landed.response.headers());
+    let headers = fields::incoming(landed.response.headers());
     let decoder = decode::choose(request.coding, &headers)?;
     let (wire, framing) = Wire::of(landed.response);
     let mut head = Head {
         status: status.as_u16(),
-        headers: headers.clone(),
+        headers,
         url: landed.url,
         length: framing.length(),
         framed: framing.proves(),
     };
     let basis = Basis::of(request, &head, framing.length());
-    if decoder.is_some() {
-        fields::decoded(&mut headers);
-        head.length = None;
-    }
-    headers.remove("content-encoding");
-    head.headers = headers;
+    uncode(&mut head, decoder.is_some());
     let limit = Limit::new(request.limit);
     limit.foresee(&head)?;
-    let body = Body {
-        source: Source {
-            shared: Arc::clone(shared),
-            identity,
-            start: start.clone(),
-            fields: sent,
-        },
-        wire,
-        tally: Tally::new(framing),
-        basis,
-        resumes: 0,
-        _permit: landed.permit,
+    let source = Source {
+        shared: Arc::clone(shared),
+        identity,
+        start: start.clone(),
+        fields: sent,
     };
+    let body = Body::new(source, wire, Tally::new(framing), basis, landed.permit);
     let flow = Flow { body, decoder, limit };
     Ok(Answer {
         head,
@@ -72,26 +61,32 @@ pub(crate) fn make(
     })
 }
 
+/// Takes the coding out of a head, and what no longer holds once the body is decoded.
+fn uncode(head: &mut Head, decoded: bool) {
+    if decoded {
+        fields::decoded(&mut head.headers);
+        head.length = None;
+    }
+    head.headers.remove("content-encoding");
+}
+
 /// An answer without a body. A length in it is that of the body a GET would have (RFC 9110 §8.6).
 fn bare(request: &Request, landed: &Landed) -> Result<Answer, Fault> {
-    let mut headers = fields::incoming(landed.response.headers());
+    let headers = fields::incoming(landed.response.headers());
+    let decoded = decode::choose(request.coding, &headers)?.is_some();
     let announced = headers
         .get(CONTENT_LENGTH.as_str())
         .and_then(|value| value.parse().ok());
-    let mut length = announced.filter(|_| request.method == Method::Head);
-    if decode::choose(request.coding, &headers)?.is_some() {
-        fields::decoded(&mut headers);
-        length = None;
-    }
-    headers.remove("content-encoding");
+    let mut head = Head {
+        status: landed.response.status().as_u16(),
+        headers,
+        url: landed.url.clone(),
+        length: announced.filter(|_| request.method == Method::Head),
+        framed: true,
+    };
+    uncode(&mut head, decoded);
     Ok(Answer {
-        head: Head {
-            status: landed.response.status().as_u16(),
-            headers,
-            url: landed.url.clone(),
-            length,
-            framed: true,
-        },
+        head,
         body: Box::pin(stream::empty()),
     })
 }

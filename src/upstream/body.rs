@@ -21,18 +21,12 @@ use crate::wire::{Event, Wire};
 
 /// The coded body of one answer.
 pub(crate) struct Body {
-    /// Everything a resumption needs.
-    pub(crate) source: Source,
-    /// The connection that bytes come from at present.
-    pub(crate) wire: Wire,
-    /// What has come so far.
-    pub(crate) tally: Tally,
-    /// By what the rest would be recognised; nothing where a break is final.
-    pub(crate) basis: Option<Basis>,
-    /// Resumptions so far.
-    pub(crate) resumes: u32,
-    /// The right to have this request under way.
-    pub(crate) _permit: Option<Permit>,
+    source: Source,
+    wire: Wire,
+    tally: Tally,
+    basis: Option<Basis>,
+    resumes: u32,
+    _permit: Option<Permit>,
 }
 
 /// Where a body came from.
@@ -48,6 +42,24 @@ pub(crate) struct Source {
 }
 
 impl Body {
+    /// The body that `wire` begins. `basis` is what the rest would be recognised by; without one a break is final.
+    pub(crate) fn new(
+        source: Source,
+        wire: Wire,
+        tally: Tally,
+        basis: Option<Basis>,
+        permit: Option<Permit>,
+    ) -> Self {
+        Self {
+            source,
+            wire,
+            tally,
+            basis,
+            resumes: 0,
+            _permit: permit,
+        }
+    }
+
     /// The next bytes; nothing at the proven end, or at an orderly end that nothing speaks against.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
         let idle = self.source.shared.settings.idle;
