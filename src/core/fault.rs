@@ -100,6 +100,8 @@ kinds! {
     Corrupt = 502, "upstream_corrupt", Upstream;
     /// An immutable path has other bytes than when it was first seen.
     Changed = 502, "upstream_changed", Upstream;
+    /// Upstream's object is larger than the remote's limit.
+    UpstreamTooLarge = 502, "upstream_too_large", Upstream;
     /// Upstream refuses our credentials.
     BadCredentials = 502, "upstream_credentials", Upstream;
     /// A redirect or an index leads to an address that must not be reached.
@@ -127,6 +129,8 @@ pub struct Fault {
     pub what: String,
     /// The error beneath; for the log alone.
     pub cause: Option<Arc<str>>,
+    /// Whether it repeats what upstream said a moment ago, instead of asking again.
+    pub remembered: bool,
 }
 
 impl Fault {
@@ -138,6 +142,7 @@ impl Fault {
             retry: Retry::Never,
             what: what.into(),
             cause: None,
+            remembered: false,
         }
     }
 
@@ -169,6 +174,13 @@ impl Fault {
     #[must_use]
     pub fn retry_after(mut self, pause: Duration) -> Self {
         self.retry = Retry::After(pause);
+        self
+    }
+
+    /// Marks it as an earlier answer, repeated.
+    #[must_use]
+    pub fn from_memory(mut self) -> Self {
+        self.remembered = true;
         self
     }
 
@@ -254,7 +266,7 @@ mod tests {
              403 upstream_denied, 404 not_found, 410 gone, 405 method_not_allowed, 408 request_timeout, 409 conflict, \
              412 precondition_failed, 413 too_large, 416 range_not_satisfiable, 422 invalid, 429 upstream_quota, \
              500 internal, 502 upstream_unreachable, 502 upstream_broken, 502 upstream_cut, 502 upstream_corrupt, \
-             502 upstream_changed, 502 upstream_credentials, 502 egress_refused, 503 breaker_open, 503 overloaded, \
+             502 upstream_changed, 502 upstream_too_large, 502 upstream_credentials, 502 egress_refused, 503 breaker_open, 503 overloaded, \
              503 store_unavailable, 504 upstream_timeout";
         assert_eq!(table.join(", "), pinned);
     }

@@ -101,7 +101,7 @@ impl Engine {
         match served {
             Err(fault) if matches!(fault.kind, Kind::NotFound | Kind::Gone) => {
                 match mount.format.instead(want) {
-                    Some(source) => read::made_from(&self.shared, mount, x, (want, source)).await,
+                    Some(source) => crate::pages::made_from(&self.shared, mount, x, (want, source)).await,
                     None => Err(fault),
                 }
             }
@@ -189,6 +189,7 @@ pub(crate) fn failure(fault: &Fault, mount: Option<&Mount>, head: bool) -> Respo
     let (media, body) = mount.map_or_else(plain, |mount| mount.format.error_body(fault));
     let outcome = match fault.kind {
         Kind::Denied | Kind::Unauthorized | Kind::Forbidden => Outcome::Denied,
+        _ if fault.remembered => Outcome::Negative,
         kind => Outcome::Failed(kind),
     };
     let mut headers = Headers::from_iter([("content-type", media), ("cache-control", "no-store")]);

@@ -90,7 +90,7 @@ impl Shelf {
         } else {
             Kind::NotFound
         };
-        Some(Fault::new(kind, "upstream has no such object"))
+        Some(Fault::new(kind, "upstream has no such object").from_memory())
     }
 
     /// Lets the next request ask upstream again.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use artifactapi_core::Fault;
+use artifactapi_core::fault::Kind;
 use artifactapi_core::freshness::Rules;
 use artifactapi_core::policy::Policy;
 use artifactapi_core::port::catalog::Catalog;
 use artifactapi_core::port::upstream::{Credentials, Origin};
 use artifactapi_core::repository::{RemoteSettings, RepoId, Repository};
 use artifactapi_formats::{Format, Repo};
+use tokio::sync::Mutex;
 
 /// A repository, ready to serve.
 pub(crate) struct Mount {
@@ -34,7 +36,13 @@ impl Mount {
         let ttl = format.describe().mutable_ttl;
         let (policy, rules, origin) = match repository.remote() {
             Some(settings) => {
-                let policy = Policy::compile(settings).unwrap_or_else(|_| Policy::open());
+                let policy = Policy::compile(settings).map_err(|errors| {
+                    Fault::ours(
+                        Kind::Internal,
+                        "its patterns cannot be compiled",
+                        format!("{errors:?}"),
+                    )
+                })?;
                 (
                     policy,
                     rules(settings, ttl),
@@ -133,11 +141,14 @@ fn origin(repository: &Repository, settings: &RemoteSettings) -> Origin {
 #[derive(Default)]
 pub(crate) struct Table {
     mounts: ArcSwap<HashMap<String, Arc<Mount>>>,
+    reloading: Mutex<()>,
 }
 
 impl Table {
     /// Reads the repositories anew.
     pub(crate) async fn reload(&self, catalog: &dyn Catalog) -> Result<(), Fault> {
+        // One at a time from reading to swapping: an older reading must not replace a newer one.
+        let _turn = self.reloading.lock().await;
         let mut mounts = HashMap::new();
         for repository in catalog.repositories().await? {
             let name = repository.name.clone();
