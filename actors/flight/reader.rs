@@ -16,7 +16,7 @@ use super::{Progress, Stage};
 
 /// Most bytes of one read. A flight may have hundreds of readers, each with a chunk and a copy of it in the buffer of
 /// its connection, so this is small.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 32 * 1024;
 
 /// Reads a spool behind its writer.
 pub(super) struct Reader {

@@ -7,6 +7,7 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use artifactapi_core::Fault;
 use artifactapi_core::headers::Headers;
 use artifactapi_core::port::ByteStream;
 use artifactapi_engine::exchange::{Body, Response};
@@ -23,9 +24,14 @@ pub(crate) fn http(response: Response) -> HttpResponse {
         Body::Measured(None) => builder.body(BoxBody::new(Arriving {
             length: None,
             stream: Box::pin(futures_util::stream::empty()),
+            broken: None,
         })),
         Body::Measured(Some(length)) => builder.body(BoxBody::new(Measured(length))),
-        Body::Stream { length, stream } => builder.body(BoxBody::new(Arriving { length, stream })),
+        Body::Stream { length, stream } => builder.body(BoxBody::new(Arriving {
+            length,
+            stream,
+            broken: None,
+        })),
     }
 }
 
@@ -57,6 +63,7 @@ impl MessageBody for Measured {
 struct Arriving {
     length: Option<u64>,
     stream: ByteStream,
+    broken: Option<Fault>,
 }
 
 impl MessageBody for Arriving {
@@ -67,9 +74,19 @@ impl MessageBody for Arriving {
     }
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        self.stream
-            .as_mut()
-            .poll_next(cx)
-            .map(|next| next.map(|chunk| chunk.map_err(Into::into)))
+        if let Some(fault) = self.broken.take() {
+            return Poll::Ready(Some(Err(fault.into())));
+        }
+        match self.stream.as_mut().poll_next(cx) {
+            // The server drops what it has not yet written when a body errs, the head among it: one turn later the
+            // client has both, and sees a broken transfer instead of no answer.
+            Poll::Ready(Some(Err(fault))) => {
+                self.broken = Some(fault);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Ready(next) => Poll::Ready(next.map(|chunk| chunk.map_err(Into::into))),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }

@@ -28,8 +28,9 @@ use crate::{middleware, routes};
 
 /// HTTP/2 in the words of TLS (RFC 9113 §3.2).
 const H2: &[u8] = b"h2";
-/// Bytes that may wait for a client's socket: fewer, larger writes than with the default of 32 KiB.
-const WRITE_BUFFER: usize = 256 << 10;
+/// Bytes that may wait for a client's socket: one chunk of a flight, or one piece of a stored object. Each of hundreds of
+/// followers has such a buffer.
+const WRITE_BUFFER: usize = 64 << 10;
 /// How long a connection that was answered early may take to close.
 const LINGER: Duration = Duration::from_secs(2);
 
