@@ -225,6 +225,7 @@ impl Seek for Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicBool;
 
     fn spools(in_memory: u64) -> (tempfile::TempDir, Spools) {
         let dir = tempfile::tempdir().unwrap();
@@ -330,22 +331,28 @@ mod tests {
         let (_dir, spools) = spools(64 << 10);
         let spool = Arc::new(spools.spool());
         let all = pattern(400_000);
+        let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let readers: Vec<_> = (1..5_usize)
                 .map(|n| {
-                    let (spool, whole) = (&spool, all.len());
+                    let (spool, done) = (&spool, &done);
                     scope.spawn(move || {
                         let mut got = Vec::new();
-                        while got.len() < whole {
-                            got.extend_from_slice(&spool.read_at(got.len() as u64, n * 1000).unwrap());
+                        loop {
+                            let last = done.load(Ordering::SeqCst);
+                            let piece = spool.read_at(got.len() as u64, n * 1000).unwrap();
+                            if piece.is_empty() && last {
+                                return got;
+                            }
+                            got.extend_from_slice(&piece);
                         }
-                        got
                     })
                 })
                 .collect();
             for chunk in all.chunks(777) {
                 spool.append(chunk).unwrap();
             }
+            done.store(true, Ordering::SeqCst);
             for reader in readers {
                 assert!(reader.join().unwrap() == all);
             }

@@ -1,8 +1,10 @@
 //! Blob rows, as the collector and `fsck` use them.
 
+use artifactapi_core::clock::SystemClock;
+
 use super::{
-    Arc, Catalog, Commit, Digest, EVER, Entry, Lifetime, ObjectName, Pin, Time, added, entry, find, hosted,
-    plain, put, remove, stored,
+    Arc, Catalog, Commit, Digest, EVER, Entry, EntryKey, Lifetime, ObjectName, Pin, Time, added, entry, find,
+    hosted, key, plain, put, remote, remove, stored,
 };
 
 super::super::cases! { Catalog;
@@ -12,6 +14,7 @@ super::super::cases! { Catalog;
     marks_of_an_earlier_run_are_given_again,
     only_marked_rows_of_this_object_are_dropped,
     a_blob_that_was_named_again_is_spared,
+    the_grace_runs_from_the_last_time_anybody_named_it,
     condemning_drops_cached_entries_and_keeps_hosted_ones,
     a_condemned_hosted_entry_heals_when_its_bytes_come_back,
     condemning_the_unknown_does_nothing,
@@ -127,6 +130,44 @@ async fn a_blob_that_was_named_again_is_spared(store: Arc<impl Catalog>) {
     remove(&*store, &first.id).await;
     assert_eq!(put(&*store, entry(repo, "b", "1")).await.object, first.object);
     assert_eq!(store.begin_deleting(EVER, 10).await.unwrap(), []);
+}
+
+/// A moment after everything so far and before everything to come.
+async fn meanwhile() -> Time {
+    let brief = std::time::Duration::from_millis(2);
+    tokio::time::sleep(brief).await;
+    let now = SystemClock::shared().now();
+    tokio::time::sleep(brief).await;
+    now
+}
+
+async fn the_grace_runs_from_the_last_time_anybody_named_it(store: Arc<impl Catalog>) {
+    let repo = remote("name");
+    store.create_repository(&repo).await.unwrap();
+    let other = added(&*store, "other").await;
+    for round in ["by another entry", "by another repository", "again"] {
+        let last = put(&*store, entry(other, "last", round)).await;
+        match round {
+            "by another entry" => {
+                put(&*store, entry(other, "first", round)).await;
+                remove(&*store, &EntryKey::new(other, key("first"))).await;
+            }
+            "by another repository" => {
+                put(&*store, entry(repo.id, "first", round)).await;
+                assert!(store.replace_repository(&repo, 1, true).await.unwrap());
+            }
+            _ => {
+                remove(&*store, &last.id).await;
+                put(&*store, entry(other, "last", round)).await;
+            }
+        }
+        let before = meanwhile().await;
+        remove(&*store, &last.id).await;
+        assert_eq!(store.begin_deleting(before, 10).await.unwrap(), [], "{round}");
+        let doomed = store.begin_deleting(EVER, 10).await.unwrap();
+        assert_eq!(doomed.len(), 1, "{round}");
+        assert!(store.end_deleting(&last.digest, &last.object).await.unwrap());
+    }
 }
 
 async fn condemning_drops_cached_entries_and_keeps_hosted_ones(store: Arc<impl Catalog>) {

@@ -215,6 +215,11 @@ async fn the_ledger_never_loses_what_a_registry_said(store: Arc<impl Catalog>) {
         seen(&*store, repo, 800, said(9, "other")).await,
         row(Some(9), Some("other"))
     );
+    let earlier = LedgerRow {
+        first_seen: Time(400),
+        ..row(Some(9), Some("other"))
+    };
+    assert_eq!(seen(&*store, repo, 400, None).await, earlier);
 }
 
 async fn a_version_was_published_when_its_first_file_was(store: Arc<impl Catalog>) {
