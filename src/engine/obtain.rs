@@ -13,6 +13,8 @@ use artifactapi_core::freshness::{self, Freshness};
 use artifactapi_core::outcome::Outcome;
 use artifactapi_core::plan::{Class, Integrity, Want};
 
+use artifactapi_formats::kit::media;
+
 use crate::fetching::Quest;
 use crate::table::Mount;
 use crate::{Shared, facts};
@@ -127,7 +129,7 @@ impl Quest {
         Ok(())
     }
 
-    async fn pin(&self) -> Result<Option<Digest>, Fault> {
+    pub(crate) async fn pin(&self) -> Result<Option<Digest>, Fault> {
         self.shared.catalog.pinned(&self.id).await
     }
 
@@ -144,7 +146,7 @@ impl Quest {
         match (self.want.media, upstream) {
             (Some(known), _) => known.to_owned(),
             (None, Some(said)) => said,
-            (None, None) => "application/octet-stream".to_owned(),
+            (None, None) => media::by_name(self.want.key.file_name()).to_owned(),
         }
     }
 

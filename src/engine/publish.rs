@@ -14,6 +14,7 @@ use artifactapi_core::outcome::Outcome;
 use artifactapi_core::plan::{Publish, Want};
 use artifactapi_core::port::ByteStream;
 use artifactapi_core::port::catalog::{Commit, Committed, Guard, Pin};
+use artifactapi_formats::kit::media;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
@@ -150,14 +151,14 @@ fn entry(
 ) -> Entry {
     let now = shared.clock.now();
     let said = x.headers.get("content-type").map(str::to_owned);
-    let media = want.media.map(str::to_owned).or(said);
+    let known = want.media.map(str::to_owned).or(said);
     Entry {
         id: EntryKey::new(mount.id(), want.key.clone()),
         digest: staged.digests.sha256,
         object: object.clone(),
         size: staged.size,
         lifetime: Lifetime::Hosted,
-        media: media.unwrap_or_else(|| "application/octet-stream".to_owned()),
+        media: known.unwrap_or_else(|| media::by_name(want.key.file_name()).to_owned()),
         etag: None,
         last_modified: Some(now.http_date()),
         kept: Headers::new(),

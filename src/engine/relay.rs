@@ -57,19 +57,11 @@ fn respond(quest: &Quest, x: &Exchange, head: &Head) -> Result<Served, Fault> {
         .headers
         .get("content-length")
         .and_then(|length| length.parse().ok());
+    let told = quest.fact.as_ref().and_then(|fact| fact.size);
     let shown = Shown {
-        want: &quest.want,
-        outcome: Outcome::Relay,
-        media: &media,
         etag: quest.etag(head.headers.get("etag"), None),
-        last_modified: head.headers.get("last-modified"),
-        length: head
-            .length
-            .or(length)
-            .or(quest.fact.as_ref().and_then(|fact| fact.size)),
-        ttl: None,
-        age: None,
-        dialect: Vec::new(),
+        length: head.length.or(length).or(told),
+        ..Shown::arriving(&quest.want, Outcome::Relay, &media, head)
     };
     Ok(shown.head(x)?.0.into())
 }

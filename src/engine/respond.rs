@@ -11,6 +11,7 @@ use artifactapi_core::headers::Headers;
 use artifactapi_core::key::encode_path;
 use artifactapi_core::outcome::Outcome;
 use artifactapi_core::plan::{Class, Want};
+use artifactapi_core::port::upstream::Head;
 use artifactapi_core::range::{self, RangeVerdict};
 
 use crate::exchange::{Body, Exchange, Response};
@@ -42,6 +43,23 @@ pub(crate) enum Cut {
     Whole,
     /// These.
     Part(Range<u64>),
+}
+
+impl<'a> Shown<'a> {
+    /// What upstream has just answered; validator and length are for the caller to say.
+    pub(crate) fn arriving(want: &'a Want, outcome: Outcome, media: &'a str, head: &'a Head) -> Self {
+        Self {
+            want,
+            outcome,
+            media,
+            etag: None,
+            last_modified: head.headers.get("last-modified"),
+            length: None,
+            ttl: None,
+            age: None,
+            dialect: Vec::new(),
+        }
+    }
 }
 
 impl Shown<'_> {

@@ -160,7 +160,7 @@ impl Limit {
 
     fn exceeded(&self) -> Fault {
         Fault::new(
-            Kind::Broken,
+            Kind::UpstreamTooLarge,
             format!(
                 "upstream's object is larger than the limit of {} bytes",
                 self.most

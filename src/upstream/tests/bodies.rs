@@ -214,7 +214,7 @@ async fn a_limit_holds_for_announced_and_for_streamed_bytes() {
     let client = client();
     let fault = refused(&client, limited("/announced")).await;
     assert!(
-        fault.kind == Kind::Broken && fault.what.contains("1000 bytes"),
+        fault.kind == Kind::UpstreamTooLarge && fault.what.contains("1000 bytes"),
         "{fault:?}"
     );
     let (_, fault) = read(client.send(limited("/streamed")).await.unwrap()).await;
