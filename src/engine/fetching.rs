@@ -48,16 +48,6 @@ impl Quest {
             .map_err(|fault| self.explain(fault))
     }
 
-    /// As [`explain`](Self::explain), for a quest that may not know of the pin yet: it is looked up.
-    pub(crate) async fn blame(&mut self, fault: Fault) -> Fault {
-        let pins = self.lifetime == Lifetime::Immutable && !self.may_change();
-        if fault.kind == Kind::Corrupt && pins && self.pinned.is_none() {
-            // Without an answer the fault stays what the transfer says.
-            self.pinned = self.pin().await.ok().flatten();
-        }
-        self.explain(fault)
-    }
-
     /// A mismatch with a pinned digest is a changed immutable, which operators must tell from a bad transfer.
     pub(crate) fn explain(&self, fault: Fault) -> Fault {
         if fault.kind == Kind::Corrupt && self.pinned.is_some() {

@@ -14,15 +14,12 @@ use crate::serve::Served;
 
 /// Answers from a running flight: the head as soon as it may go, the bytes as they arrive.
 pub(crate) async fn flying(
-    mut quest: Quest,
+    quest: Quest,
     x: &Exchange,
     ticket: &Ticket,
     outcome: Outcome,
 ) -> Result<Served, Fault> {
-    let progress = match ticket.opening().await {
-        Ok(progress) => progress,
-        Err(fault) => return Err(quest.blame(fault).await),
-    };
+    let progress = ticket.opening().await.map_err(|fault| quest.explain(fault))?;
     if progress.head.is_none() {
         return unasked(&quest, x, progress).await;
     }

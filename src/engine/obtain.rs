@@ -24,7 +24,8 @@ pub(crate) enum Got {
     /// In the store.
     Stored(Arc<Entry>, Outcome),
     /// On their way, or whole in the spool of a flight that could not be stored.
-    Flying(Ticket, Outcome),
+    /// The quest comes along with what it has learned: digests make validators, addresses make ranges.
+    Flying(Box<Quest>, Ticket, Outcome),
 }
 
 /// What a client asks of the way the bytes are obtained.
@@ -105,7 +106,7 @@ impl Quest {
         } else {
             Outcome::Coalesced
         };
-        Ok(Got::Flying(ticket, outcome))
+        Ok(Got::Flying(Box::new(self), ticket, outcome))
     }
 
     /// Starts or joins the flight, unless the remote's breaker is open.
@@ -129,7 +130,7 @@ impl Quest {
         Ok(())
     }
 
-    pub(crate) async fn pin(&self) -> Result<Option<Digest>, Fault> {
+    async fn pin(&self) -> Result<Option<Digest>, Fault> {
         self.shared.catalog.pinned(&self.id).await
     }
 
@@ -198,7 +199,7 @@ impl Quest {
             }
             _ => {
                 let outcome = outcome(false);
-                Ok(Got::Flying(ticket, outcome))
+                Ok(Got::Flying(Box::new(self.clone()), ticket, outcome))
             }
         }
     }
@@ -215,7 +216,7 @@ impl Got {
     pub(crate) async fn document(self, limit: Duration) -> Result<(Document, Outcome), Fault> {
         let (ticket, outcome) = match self {
             Self::Stored(entry, outcome) => return Ok((Document::Stored(entry), outcome)),
-            Self::Flying(ticket, outcome) => (ticket, outcome),
+            Self::Flying(_, ticket, outcome) => (ticket, outcome),
         };
         let settled = tokio::time::timeout(limit, ticket.settled()).await;
         let progress =

@@ -37,9 +37,9 @@ pub(crate) async fn read(
     if x.head && shared.shelf.entry(&quest.id).await?.is_none() {
         return relay::head(quest, x).await;
     }
-    match quest.clone().obtain(wish).await? {
+    match quest.obtain(wish).await? {
         Got::Stored(entry, outcome) => stored(shared, x, (mount, want), entry, outcome).await,
-        Got::Flying(ticket, outcome) => flying::flying(quest, x, &ticket, outcome).await,
+        Got::Flying(quest, ticket, outcome) => flying::flying(*quest, x, &ticket, outcome).await,
     }
 }
 
