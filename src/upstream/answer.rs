@@ -44,7 +44,7 @@ pub(crate) fn make(
         framed: framing.proves(),
     };
     let basis = Basis::of(request, &head, framing.length());
-    uncode(&mut head, decoder.is_some());
+    uncoded(&mut head, decoder.is_some());
     let limit = Limit::new(request.limit);
     limit.foresee(&head)?;
     let source = Source {
@@ -62,7 +62,7 @@ pub(crate) fn make(
 }
 
 /// Takes the coding out of a head, and what no longer holds once the body is decoded.
-fn uncode(head: &mut Head, decoded: bool) {
+fn uncoded(head: &mut Head, decoded: bool) {
     if decoded {
         fields::decoded(&mut head.headers);
         head.length = None;
@@ -84,7 +84,7 @@ fn bare(request: &Request, landed: &Landed) -> Result<Answer, Fault> {
         length: announced.filter(|_| request.method == Method::Head),
         framed: true,
     };
-    uncode(&mut head, decoded);
+    uncoded(&mut head, decoded);
     Ok(Answer {
         head,
         body: Box::pin(stream::empty()),
