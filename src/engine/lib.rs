@@ -4,6 +4,7 @@ mod account;
 pub mod admin;
 mod ahead;
 mod changes;
+mod commit;
 mod derived;
 pub mod exchange;
 mod facts;

@@ -171,19 +171,10 @@ fn entry(
 }
 
 async fn commit_object(shared: &Shared, commit: Commit) -> Result<(u16, Entry), Fault> {
-    let object = commit.entry.object.clone();
     let guard = commit.guard.clone();
-    match shared.catalog.commit(commit).await? {
-        Committed::Stored { entry, replaced, .. } => {
-            if entry.object != object {
-                shared.discard(&object).await;
-            }
-            Ok((if replaced.is_some() { 200 } else { 201 }, *entry))
-        }
-        refused => {
-            shared.discard(&object).await;
-            Err(refusal(&refused, &guard))
-        }
+    match shared.commit(commit).await? {
+        Committed::Stored { entry, replaced, .. } => Ok((if replaced.is_some() { 200 } else { 201 }, *entry)),
+        refused => Err(refusal(&refused, &guard)),
     }
 }
 

@@ -165,13 +165,8 @@ fn spool_fault(error: std::io::Error) -> Fault {
 
 async fn commit_object(quest: &Quest, commit: Commit) -> Result<Arc<Entry>, Fault> {
     let shared = &quest.shared;
-    let object = commit.entry.object.clone();
-    let committed = shared.catalog.commit(commit).await;
-    match committed {
-        Ok(Committed::Stored { entry, moved_pin, .. }) => {
-            if entry.object != object {
-                shared.discard(&object).await;
-            }
+    match shared.commit(commit).await? {
+        Committed::Stored { entry, moved_pin, .. } => {
             if moved_pin.is_some() {
                 incident(quest, "changed_accepted");
             }
@@ -183,12 +178,7 @@ async fn commit_object(quest: &Quest, commit: Commit) -> Result<Arc<Entry>, Faul
                 .await;
             Ok(entry)
         }
-        Ok(refused) => {
-            shared.discard(&object).await;
-            Err(refusal(quest, &refused))
-        }
-        // The row may stand all the same (the reply was lost), so the object stays for the collector to judge.
-        Err(fault) => Err(fault),
+        refused => Err(refusal(quest, &refused)),
     }
 }
 

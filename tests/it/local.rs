@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::support::app::{App, TOKEN};
 use crate::support::bytes::{bytes_of, sha256};
 use crate::support::client::Reply;
+use crate::support::store::files_under;
 
 async fn local(settings: serde_json::Value) -> App {
     let app = App::start().await;
@@ -218,4 +219,19 @@ async fn a_private_local_is_read_with_a_token_only() {
     assert_eq!(app.read("l", "a").await.status, 401);
     let request = app.request(Method::GET, &App::path("l", "a")).bearer_auth(TOKEN);
     Reply::of(request).await.expect_bytes(b"secret");
+}
+
+#[tokio::test]
+async fn a_write_never_rests_on_an_object_that_was_lost() {
+    let app = local(json!({})).await;
+    let body = bytes_of(7, 300_000);
+    app.put("l", "a.bin", body.clone()).await.expect(201);
+    let objects = files_under(&app.data().join("uploads"));
+    assert_eq!(objects.len(), 1);
+    std::fs::remove_file(&objects[0]).unwrap();
+    app.put("l", "b.bin", body.clone()).await.expect(201);
+    app.read("l", "b.bin").await.expect_bytes(&body);
+    // The same bytes under the first name are whole again, too.
+    app.read("l", "a.bin").await.expect_bytes(&body);
+    assert_eq!(app.fsck(&["--rehash"]).code, Some(0));
 }

@@ -1,5 +1,7 @@
 //! Files: hashes checked before anything is complete, core metadata that never 404s once advertised, other hosts.
 
+use std::io::{Cursor, Write as _};
+
 use serde_json::json;
 
 use super::{first_file, json_page, python, resolve};
@@ -111,6 +113,55 @@ async fn advertised_metadata_is_there_as_long_as_the_page_says_so() {
         !first_file(&page)["core-metadata"].is_null() && first_file(&page)["core-metadata"] != false;
     let reply = app.read("p", &format!("packages/demo/{WHEEL}.metadata")).await;
     assert_eq!(reply.complete(), advertised, "{page} and {}", reply.status);
+}
+
+/// A wheel that holds nothing but its metadata.
+fn wheel_with(metadata: &str) -> Vec<u8> {
+    let mut wheel = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    wheel.start_file("demo-1.0.dist-info/METADATA", options).unwrap();
+    wheel.write_all(metadata.as_bytes()).unwrap();
+    wheel.finish().unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn metadata_that_upstream_promises_and_lacks_comes_from_the_wheel() {
+    let (upstream, app) = python(json!({})).await;
+    let metadata = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n";
+    let wheel = wheel_with(metadata);
+    let url = format!("{}/files/{WHEEL}", upstream.url());
+    let entry = File::new(WHEEL, &url, &wheel).metadata(metadata);
+    upstream.set("/simple/demo/", index::json_page("demo", &[entry]));
+    upstream.set(&format!("/files/{WHEEL}"), Script::new(wheel));
+    let path = format!("packages/demo/{WHEEL}.metadata");
+    app.read("p", &path).await.expect_bytes(metadata.as_bytes());
+    app.read("p", &path).await.expect_bytes(metadata.as_bytes());
+    assert_eq!(upstream.count("GET", &format!("/files/{WHEEL}")), 1);
+}
+
+#[tokio::test]
+async fn metadata_from_a_wheel_must_be_what_was_promised() {
+    let (upstream, app) = python(json!({})).await;
+    let wheel = wheel_with("Name: other\n");
+    let url = format!("{}/files/{WHEEL}", upstream.url());
+    let entry = File::new(WHEEL, &url, &wheel).metadata("Name: demo\n");
+    upstream.set("/simple/demo/", index::json_page("demo", &[entry]));
+    upstream.set(&format!("/files/{WHEEL}"), Script::new(wheel));
+    let reply = app.read("p", &format!("packages/demo/{WHEEL}.metadata")).await;
+    assert_eq!((reply.status, reply.outcome()), (502, "upstream_corrupt"));
+}
+
+#[tokio::test]
+async fn a_cold_file_has_the_validator_that_a_hit_will_have() {
+    let (upstream, app) = python(json!({})).await;
+    let body = bytes_of(5, 400_000);
+    let path = index::publish(&upstream, "demo", WHEEL, Script::new(body.clone()));
+    let miss = app.read("p", &path).await.expect_bytes(&body);
+    app.stored("p", &path).await;
+    let hit = app.read("p", &path).await.expect_bytes(&body);
+    assert_eq!((miss.outcome(), hit.outcome()), ("miss", "hit"));
+    assert_eq!(miss.header("etag"), format!("\"sha256:{}\"", sha256(&body)));
+    assert_eq!(miss.header("etag"), hit.header("etag"));
 }
 
 #[tokio::test]
