@@ -229,7 +229,7 @@ async fn every_algorithm_that_an_order_names_is_checked() {
 #[actix::test]
 async fn what_ends_by_close_alone_is_served_unproven() {
     let rig = rig().await;
-    let until_close = || artifactapi_core::port::upstream::Head {
+    let until_close = || Head {
         framed: false,
         ..head(200, None)
     };
