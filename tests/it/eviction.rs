@@ -40,6 +40,21 @@ async fn paths(app: &App) -> Vec<String> {
         .collect()
 }
 
+/// Paths by the uses that the program recorded, the least recent first, once all of them are recorded.
+async fn by_recorded_use(app: &App, expected: &[String]) -> Vec<String> {
+    let last = expected.last().cloned();
+    eventually("the last use is recorded", || async {
+        let mut objects = app.objects("g").await;
+        objects.sort_by_key(|object| object["last_access"].as_str().map(str::to_owned));
+        let paths: Vec<_> = objects
+            .iter()
+            .map(|object| object["path"].as_str().unwrap().to_owned())
+            .collect();
+        (paths.last() == last.as_ref()).then_some(paths)
+    })
+    .await
+}
+
 #[tokio::test]
 async fn the_size_cap_takes_the_least_recently_used_first() {
     let (_upstream, app) = filled(json!({"max_cache_bytes": 450_000}), 10).await;
@@ -50,12 +65,15 @@ async fn the_size_cap_takes_the_least_recently_used_first() {
         app.read("g", &path).await.expect(200);
         used.retain(|other| *other != path);
         used.push(path);
+        // Times of use are shown in milliseconds.
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // What was never read again after its fetch is older than all of these, in the order of the fetches.
     let untouched = (0..10)
         .map(|number| format!("o{number}"))
         .filter(|path| !used.contains(path));
     let order: Vec<_> = untouched.chain(used.clone()).collect();
+    assert_eq!(by_recorded_use(&app, &order).await, order);
     let mut watcher = Watcher::open(&app, "kind=evict,gc", None).await;
 
     collect(&app).await;

@@ -151,7 +151,13 @@ async fn forbidden_addresses_stay_untouched() {
                 reply.text()
             );
             assert!(reply.status >= 400, "{vector} by {path}: {}", reply.status);
-            assert_eq!(canaries.heard(), [], "{vector} by {path}");
+            assert_eq!(
+                canaries.heard(),
+                [],
+                "{vector} by {path}: {} {}",
+                reply.status,
+                reply.text()
+            );
             asked += 1;
         }
     }

@@ -175,7 +175,6 @@ impl<'a> Rig<'a> {
             self.judge("first", &replies[0]),
             self.judge("follower", &replies[1]),
         ];
-        self.judge_flight();
         self.judge_store().await;
         self.heal().await;
         Result {
@@ -189,18 +188,47 @@ impl<'a> Rig<'a> {
         self.complaints.push(format!("{:?}: {what}", self.cell));
     }
 
+    /// What both clients get. On a machine so slow that the follower came when all was over, they try again.
+    async fn both_clients(&mut self) -> [Reply; 2] {
+        let mut patience = Duration::from_millis(300);
+        loop {
+            let before = self.plain_requests();
+            let replies = self.first_and_follower(patience).await;
+            if self.plain_requests() - before <= 1 {
+                return replies;
+            }
+            if patience > Duration::from_secs(10) {
+                self.complain("two fetches for two clients at once");
+                return replies;
+            }
+            self.app.evict(&self.remote, "all=true&forget=true").await;
+            patience *= 4;
+        }
+    }
+
+    /// Requests upstream that are no resumptions.
+    fn plain_requests(&self) -> usize {
+        let hits = self.files.all();
+        hits.iter()
+            .filter(|hit| hit.request.header("range").is_none())
+            .count()
+    }
+
     /// The first client, and a follower that joins while upstream still holds its head back.
-    async fn both_clients(&self) -> [Reply; 2] {
+    async fn first_and_follower(&self, patience: Duration) -> [Reply; 2] {
         let gate = Gate::closed();
         self.files
             .set(&format!("/{FILE}"), self.cell.broken().gate(0, &gate));
+        // Counted before anything is polled: the first request may be under way on another thread at once.
+        let before = self.files.all().len();
         let first = self.app.read(&self.remote, &self.path);
         let follower = async {
             if self.cell.trouble != Trouble::Refuse {
-                eventually("the first request upstream", || async { self.files.all().pop() }).await;
+                let what = format!("the first request upstream of {:?}", self.cell);
+                eventually(&what, || async { self.files.all().into_iter().nth(before) }).await;
             }
             let opening = async {
-                tokio::time::sleep(Duration::from_millis(300)).await;
+                tokio::time::sleep(patience).await;
                 gate.open();
             };
             tokio::join!(self.app.read(&self.remote, &self.path), opening).0
@@ -244,19 +272,6 @@ impl<'a> Rig<'a> {
         }
     }
 
-    /// Both clients shared one fetch.
-    fn judge_flight(&mut self) {
-        let hits = self.files.all();
-        let plain = hits
-            .iter()
-            .filter(|hit| hit.request.header("range").is_none())
-            .count();
-        let most = usize::from(self.cell.trouble != Trouble::Refuse);
-        if plain > most {
-            self.complain(&format!("{plain} plain requests upstream"));
-        }
-    }
-
     /// Nothing wrong is stored.
     async fn judge_store(&mut self) {
         let objects = self.app.objects(&self.remote).await;
@@ -277,24 +292,27 @@ impl<'a> Rig<'a> {
         self.files.set(&format!("/{FILE}"), self.cell.healthy());
         self.files.listen();
         if self.cell.as_sent() && !self.cell.unproven() {
+            self.app.stored(&self.remote, &self.path).await;
             let query = format!("path={}&forget=true", self.path);
             self.app.evict(&self.remote, &query).await;
         }
-        let (mut wrong, asked) = (0, std::time::Instant::now());
+        let (mut wrong, asked) = (Vec::new(), std::time::Instant::now());
         loop {
             let reply = self.app.read(&self.remote, &self.path).await;
             if reply.complete() && reply.body == self.body {
                 break;
             }
-            wrong += usize::from(reply.complete() && !self.cell.unproven());
+            if reply.complete() && !self.cell.unproven() {
+                wrong.push(reply.outcome().to_owned());
+            }
             if asked.elapsed() > Duration::from_secs(40) {
                 self.complain(&format!("does not heal: {} {}", reply.status, reply.outcome()));
                 break;
             }
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
-        if wrong > 0 {
-            self.complain(&format!("{wrong} complete wrong bodies after healing"));
+        if !wrong.is_empty() {
+            self.complain(&format!("complete wrong bodies after healing: {wrong:?}"));
         }
     }
 }

@@ -48,7 +48,12 @@ async fn a_wrong_hash_never_completes_and_is_never_stored() {
             let reply = app.read("p", &path).await;
             assert!(!reply.complete(), "{name}: {} bytes", reply.body.len());
             assert!(reply.body.len() < size, "{name}");
-            assert_eq!(short, reply.status == 502, "{name}: {}", reply.status);
+            // What fits into the held tail has an honest status; the rest may have one, or breaks off.
+            assert!(
+                reply.status == 502 || (!short && reply.status == 200),
+                "{name}: {}",
+                reply.status
+            );
             assert!(
                 app.objects("p")
                     .await

@@ -134,6 +134,7 @@ async fn an_object_larger_than_the_limit_is_refused_however_it_is_framed() {
     }
     upstream.set("/fits", Script::new(bytes_of(1, 100_000)));
     app.read("g", "fits").await.expect_bytes(&bytes_of(1, 100_000));
+    app.stored("g", "fits").await;
     assert_eq!(app.objects("g").await.len(), 1);
 }
 

@@ -53,13 +53,14 @@ impl Store {
         (digest, self.file(&object))
     }
 
-    /// The file of an object: its last part is unique.
+    /// The file of an object: the last part of its name is unique and ends the file's name, too.
     fn file(&self, object: &str) -> PathBuf {
         let last = object.rsplit('/').next().unwrap_or_default();
         let files = files_under(&self.data);
-        let file = files
-            .into_iter()
-            .find(|file| file.file_name().is_some_and(|name| name == last));
+        let file = files.into_iter().find(|file| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            name.ends_with(last)
+        });
         file.unwrap_or_else(|| panic!("no file for {object}"))
     }
 

@@ -119,7 +119,8 @@ pub(crate) struct Upstream {
     address: SocketAddr,
     shared: Arc<Shared>,
     serving: Option<JoinHandle<()>>,
-    reserved: Option<TcpSocket>,
+    /// Bound and never listening: it keeps the port while nobody listens.
+    _anchor: TcpSocket,
 }
 
 impl Upstream {
@@ -142,18 +143,19 @@ impl Upstream {
     }
 
     fn reserve(address: SocketAddr) -> std::io::Result<Self> {
-        let socket = socket_on(address)?;
+        let anchor = socket_on(address)?;
         Ok(Self {
-            address: socket.local_addr()?,
+            address: anchor.local_addr()?,
             shared: Arc::default(),
             serving: None,
-            reserved: Some(socket),
+            _anchor: anchor,
         })
     }
 
     /// Accepts connections.
     pub(crate) fn listen(&mut self) {
-        if let Some(socket) = self.reserved.take() {
+        if self.serving.is_none() {
+            let socket = socket_on(self.address).expect("the port is ours");
             let listener = socket.listen(1024).expect("a bound socket listens");
             self.serving = Some(tokio::spawn(accept(listener, Arc::clone(&self.shared))));
         }
@@ -164,7 +166,6 @@ impl Upstream {
         if let Some(serving) = self.serving.take() {
             serving.abort();
             drop(serving.await);
-            self.reserved = Some(socket_on(self.address).expect("the port is still ours"));
         }
     }
 
@@ -228,6 +229,7 @@ fn socket_on(address: SocketAddr) -> std::io::Result<TcpSocket> {
         TcpSocket::new_v6()?
     };
     socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
     // Small, so that what was sent is near to what the other side has taken.
     socket.set_send_buffer_size(128 << 10)?;
     socket.bind(address)?;
