@@ -189,12 +189,13 @@ impl Flight {
         Stage::Failed(failed)
     }
 
-    /// Tells the breaker how upstream fared: an answer below 500 whose body was sound is a success. What is neither
-    /// this nor upstream's trouble says nothing.
+    /// Tells the breaker how upstream fared: an answer below 500 whose body was sound is a success, and so is every
+    /// refusal (4xx), whatever fault it makes for the client. What is neither this nor upstream's trouble says nothing.
     fn report(&self, head: Option<&Head>, fault: Option<&Fault>) {
         let breakers = &self.crew.breakers;
         let sound = fault.is_none_or(|fault| fault.kind != Kind::Corrupt);
-        if fault.is_some_and(Fault::trips_breaker) {
+        let refused = head.is_some_and(|head| matches!(head.status, 400..=499));
+        if !refused && fault.is_some_and(Fault::trips_breaker) {
             breakers.report(self.order.repo, false);
         } else if sound && head.is_some_and(|head| head.status < 500) {
             breakers.report(self.order.repo, true);

@@ -414,6 +414,22 @@ async fn the_breaker_hears_of_trouble_and_not_of_honest_answers() {
 }
 
 #[actix::test]
+async fn no_refusal_of_upstream_opens_the_breaker() {
+    let rig = rig().await;
+    let repo: RepoId = rig.order("k").repo;
+    let breakers = rig.handles.breakers.clone();
+    breakers.gate(repo, "r").await.unwrap();
+    for status in [400, 406, 414, 451, 418, 400] {
+        rig.upstream.give(head(status, None), b"");
+        soon(rig.join("k").await.settled()).await.err().unwrap();
+        eventually(|| rig.handles.flights.in_flight() == 0).await;
+    }
+    breakers.gate(repo, "r").await.unwrap();
+    assert_eq!(breakers.state(repo), State::Closed);
+    rig.stop().await;
+}
+
+#[actix::test]
 async fn watchers_hear_how_fetches_end() {
     let rig = rig().await;
     let mut watch = rig.handles.events.watch(Filter::default(), None).await;
