@@ -87,6 +87,7 @@ impl Rig {
         };
         let commit = Commit {
             entry,
+            revision: None,
             guard: Guard::None,
             pin: Pin::No,
             facts: None,

@@ -74,6 +74,7 @@ pub(crate) async fn put(
     let entry = entry(shared, mount, x, (&put.want, &object, staged));
     let commit = Commit {
         entry,
+        revision: None,
         guard,
         pin: Pin::No,
         facts: None,
@@ -200,7 +201,6 @@ fn refusal(refused: &Committed, guard: &Guard) -> Fault {
 
 fn created(status: u16, entry: &Entry) -> Served {
     let mut headers = Headers::from_iter([("etag", entry.client_etag())]);
-    headers.set("location", format!("/{}", entry.id.key.encode()));
     headers.set("repr-digest", repr_digest(entry));
     mark(&mut headers, Outcome::Local, None);
     let response = Response {

@@ -3,6 +3,7 @@
 //! Only what cannot change behind our back lies here: entries of remotes. What is hosted is read from the catalog.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use artifactapi_core::Fault;
@@ -15,10 +16,17 @@ use moka::sync::Cache;
 /// See the module.
 pub(crate) struct Shelf {
     entries: Cache<EntryKey, Arc<Entry>>,
+    /// Counts removals.
+    removals: AtomicU64,
     catalog: Arc<dyn Catalog>,
     hot: Arc<dyn Hot>,
     negative_ttl: Duration,
 }
+
+/// When the catalog was asked, in removals until then. What it said is not put here if something was removed since:
+/// it may be what was removed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment(u64);
 
 impl Shelf {
     pub(crate) fn new(
@@ -29,6 +37,7 @@ impl Shelf {
     ) -> Self {
         Self {
             entries: Cache::new(size),
+            removals: AtomicU64::new(0),
             catalog,
             hot,
             negative_ttl,
@@ -40,11 +49,17 @@ impl Shelf {
         if let Some(entry) = self.entries.get(id) {
             return Ok(Some(entry));
         }
+        let since = self.moment();
         let found = self.catalog.entry(id).await?.map(Arc::new);
         if let Some(entry) = &found {
-            self.entries.insert(id.clone(), Arc::clone(entry));
+            self.put(entry, since);
         }
         Ok(found)
+    }
+
+    /// The present moment; to be taken before the catalog is asked or written.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment(self.removals.load(Ordering::SeqCst))
     }
 
     /// The entry as the catalog has it now.
@@ -53,13 +68,17 @@ impl Shelf {
         self.entry(id).await.ok().flatten()
     }
 
-    /// Takes in what the catalog has just committed.
-    pub(crate) fn put(&self, entry: &Arc<Entry>) {
+    /// Takes in what the catalog holds since then. Looking for removals afterwards finds those of either side of it.
+    pub(crate) fn put(&self, entry: &Arc<Entry>, since: Moment) {
         self.entries.insert(entry.id.clone(), Arc::clone(entry));
+        if self.moment() != since {
+            self.entries.invalidate(&entry.id);
+        }
     }
 
     /// Forgets entries that were removed.
     pub(crate) fn forget<'a>(&self, ids: impl IntoIterator<Item = &'a EntryKey>) {
+        self.removals.fetch_add(1, Ordering::SeqCst);
         for id in ids {
             self.entries.invalidate(id);
         }
@@ -67,6 +86,7 @@ impl Shelf {
 
     /// Forgets everything: repositories changed.
     pub(crate) fn clear(&self) {
+        self.removals.fetch_add(1, Ordering::SeqCst);
         self.entries.invalidate_all();
     }
 
@@ -103,4 +123,61 @@ impl Shelf {
 
 fn negative_key(id: &EntryKey, revision: i64) -> String {
     format!("absent/{}/{revision}/{}/{}", id.repo, id.variant, id.key)
+}
+
+#[cfg(test)]
+mod tests {
+    use artifactapi_core::clock::SystemClock;
+    use artifactapi_core::entry::Lifetime;
+    use artifactapi_core::key::ObjectName;
+    use artifactapi_core::repository::RepoId;
+    use artifactapi_core::{Digest, Headers, Key, Time};
+    use artifactapi_store::catalog::sqlite::Sqlite;
+    use artifactapi_store::hot::memory::Memory;
+
+    use super::*;
+
+    async fn shelf(folder: &std::path::Path) -> Shelf {
+        let catalog = Sqlite::open(&folder.join("c.sqlite")).await.unwrap();
+        let hot = Memory::new(SystemClock::shared());
+        Shelf::new(Arc::new(catalog), Arc::new(hot), 100, Duration::from_secs(30))
+    }
+
+    fn entry(path: &str) -> Arc<Entry> {
+        let digest = Digest::sha256(path.as_bytes());
+        Arc::new(Entry {
+            id: EntryKey::new(RepoId(uuid::Uuid::from_u128(1)), Key::new(path).unwrap()),
+            object: ObjectName::blob(&digest, uuid::Uuid::from_u128(2)),
+            digest,
+            size: 1,
+            lifetime: Lifetime::Immutable,
+            media: "text/plain".to_owned(),
+            etag: None,
+            last_modified: None,
+            kept: Headers::new(),
+            source_url: None,
+            proven: true,
+            fetched_at: Time(0),
+            validated_at: Time(0),
+            expires_at: None,
+        })
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_a_removal_does_not_come_back_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = shelf(folder.path()).await;
+        let (gone, kept) = (entry("gone"), entry("kept"));
+        for remove in [
+            |shelf: &Shelf, id: &EntryKey| shelf.forget([id]),
+            |shelf: &Shelf, _: &EntryKey| shelf.clear(),
+        ] {
+            let before = shelf.moment();
+            remove(&shelf, &gone.id);
+            shelf.put(&gone, before);
+            assert_eq!(shelf.entry(&gone.id).await.unwrap(), None);
+            shelf.put(&kept, shelf.moment());
+            assert_eq!(shelf.entry(&kept.id).await.unwrap().as_ref(), Some(&kept));
+        }
+    }
 }

@@ -23,10 +23,7 @@ const PIECE: usize = 256 << 10;
 /// Makes a fetched body durable and visible.
 pub(crate) async fn keep(quest: &Quest, fetched: &Fetched) -> Result<Arc<Entry>, Fault> {
     if !quest.shared.table.is_current(&quest.mount) {
-        return Err(Fault::new(
-            Kind::Conflict,
-            "the repository changed while the object was fetched",
-        ));
+        return Err(changed_meanwhile());
     }
     let facts = facts(quest, fetched).await?;
     let entry = entry(quest, fetched);
@@ -46,6 +43,8 @@ pub(crate) async fn keep(quest: &Quest, fetched: &Fetched) -> Result<Arc<Entry>,
     }
     copy_spool(quest, fetched, &entry.object).await?;
     let commit = Commit {
+        // What came from an upstream that was changed meanwhile must not outlive the change.
+        revision: Some(quest.mount.repository.revision),
         guard: Guard::None,
         pin: pin(quest, fetched.proven),
         facts,
@@ -66,8 +65,9 @@ pub(crate) async fn confirm(quest: &Quest, mut entry: Entry) -> Result<Arc<Entry
 
 /// Writes an entry's times and validators. Failing costs another look upstream, nothing else.
 pub(crate) async fn save_times(shared: &Shared, entry: Entry) {
+    let since = shared.shelf.moment();
     match shared.catalog.revalidated(&entry).await {
-        Ok(true) => shared.shelf.put(&Arc::new(entry)),
+        Ok(true) => shared.shelf.put(&Arc::new(entry), since),
         Ok(false) => shared.shelf.forget([&entry.id]),
         Err(fault) => log::warn!(path = entry.id.key.as_str(); "an entry's times are not saved: {fault:?}"),
     }
@@ -165,13 +165,14 @@ fn spool_fault(error: std::io::Error) -> Fault {
 
 async fn commit_object(quest: &Quest, commit: Commit) -> Result<Arc<Entry>, Fault> {
     let shared = &quest.shared;
+    let since = shared.shelf.moment();
     match shared.commit(commit).await? {
         Committed::Stored { entry, moved_pin, .. } => {
             if moved_pin.is_some() {
                 incident(quest, "changed_accepted");
             }
             let entry = Arc::new(*entry);
-            shared.shelf.put(&entry);
+            shared.shelf.put(&entry, since);
             shared
                 .shelf
                 .hope(&entry.id, quest.mount.repository.revision)
@@ -188,11 +189,18 @@ fn refusal(quest: &Quest, refused: &Committed) -> Fault {
             incident(quest, Kind::Changed.code());
             Fault::new(Kind::Changed, "upstream changed the bytes of an immutable object")
         }
-        Committed::NoRepository => Fault::not_found("the repository was deleted meanwhile"),
+        Committed::NoRepository => changed_meanwhile(),
         Committed::Stored { .. } | Committed::Refused | Committed::OverQuota => {
             Fault::new(Kind::Internal, "the catalog refused a cached object")
         }
     }
+}
+
+fn changed_meanwhile() -> Fault {
+    Fault::new(
+        Kind::Conflict,
+        "the repository changed while the object was fetched",
+    )
 }
 
 fn incident(quest: &Quest, outcome: &str) {

@@ -66,6 +66,8 @@ pub enum Guard {
 pub struct Commit {
     /// The entry, its `object` the one just written.
     pub entry: Entry,
+    /// The revision of its repository under whose settings it came about; `None` if any will do.
+    pub revision: Option<i64>,
     /// What must hold; checked under the write lock.
     pub guard: Guard,
     /// What to do about the first digest seen under this name.
@@ -106,7 +108,7 @@ pub enum Committed {
     PinnedOther(Digest),
     /// The quota would be exceeded.
     OverQuota,
-    /// The repository does not exist any more.
+    /// The repository does not exist any more, or has another revision by now.
     NoRepository,
 }
 

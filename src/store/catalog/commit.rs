@@ -28,7 +28,8 @@ impl Sqlite {
     /// the only writer.
     pub(super) async fn commit_entry(&self, commit: Commit) -> Result<Committed, Fault> {
         let mut tx = self.begin().await?;
-        if revision(&mut tx, commit.entry.id.repo).await?.is_none() {
+        let revision = revision(&mut tx, commit.entry.id.repo).await?;
+        if revision.is_none() || (commit.revision.is_some() && revision != commit.revision) {
             return Ok(Committed::NoRepository);
         }
         let before = find(&mut *tx, &commit.entry.id).await?;

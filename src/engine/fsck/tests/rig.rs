@@ -82,6 +82,7 @@ impl Rig {
         self.write(&entry.object, body).await;
         let commit = Commit {
             entry,
+            revision: None,
             guard: Guard::None,
             pin: Pin::No,
             facts: None,

@@ -16,6 +16,7 @@ super::super::cases! { Catalog;
     pins_belong_to_one_name,
     forgetting_drops_the_pin_even_of_what_was_evicted,
     without_a_repository_nothing_is_stored,
+    what_came_under_older_settings_is_not_stored,
     a_blob_being_deleted_is_revived_with_the_new_object,
     a_collected_blob_comes_back_as_a_new_one,
     what_is_replaced_becomes_garbage_unless_it_is_shared,
@@ -262,6 +263,22 @@ async fn without_a_repository_nothing_is_stored(store: Arc<impl Catalog>) {
         store.pinned(&EntryKey::new(nobody, key("a"))).await.unwrap(),
         None
     );
+}
+
+async fn what_came_under_older_settings_is_not_stored(store: Arc<impl Catalog>) {
+    let repo = added(&*store, "name").await;
+    let commit = |revision| Commit {
+        revision: Some(revision),
+        ..plain(entry(repo, "a", "1"))
+    };
+    for other in [0, 2] {
+        assert_eq!(
+            store.commit(commit(other)).await.unwrap(),
+            Committed::NoRepository
+        );
+    }
+    assert_eq!(store.blobs(None, 10).await.unwrap(), []);
+    stored(store.commit(commit(1)).await.unwrap());
 }
 
 async fn a_blob_being_deleted_is_revived_with_the_new_object(store: Arc<impl Catalog>) {

@@ -118,6 +118,7 @@ fn hosted(repo: RepoId, path: &str, body: &str) -> Entry {
 fn plain(entry: Entry) -> Commit {
     Commit {
         entry,
+        revision: None,
         guard: Guard::None,
         pin: Pin::No,
         facts: None,
