@@ -67,14 +67,13 @@ impl Outcome {
         self.source() == Some("cache")
     }
 
-    /// The value of `Cache-Status` (RFC 9211); `ttl` in seconds may be negative for a stale copy.
+    /// The value of `Cache-Status` (RFC 9211 §2: either `hit` or `fwd`); `ttl` in seconds may be negative for a stale copy.
     pub fn cache_status(self, ttl: Option<i64>) -> String {
         let word = match self {
-            Self::Hit | Self::Negative | Self::StaleWhileRevalidate | Self::Local => "hit",
+            Self::Hit | Self::Negative | Self::Stale | Self::StaleWhileRevalidate | Self::Local => "hit",
             Self::Miss => "fwd=uri-miss; stored",
             Self::Coalesced => "fwd=uri-miss; collapsed",
-            Self::Revalidated => "hit; fwd=stale; fwd-status=304",
-            Self::Stale => "hit; fwd=stale",
+            Self::Revalidated => "fwd=stale; fwd-status=304",
             Self::RangedPast => "fwd=partial",
             Self::Relay | Self::Denied | Self::Failed(_) => "fwd=bypass",
         };
@@ -98,7 +97,12 @@ mod tests {
         );
         assert_eq!(
             Outcome::Stale.cache_status(Some(-3)),
-            "artifactapi; hit; fwd=stale; ttl=-3; detail=stale"
+            "artifactapi; hit; ttl=-3; detail=stale"
+        );
+        let confirmed = Outcome::Revalidated.cache_status(None);
+        assert!(
+            confirmed.contains("fwd=stale") && !confirmed.contains("hit"),
+            "{confirmed}"
         );
     }
 }
