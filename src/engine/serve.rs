@@ -20,6 +20,9 @@ use crate::obtain::crashed;
 use crate::table::Mount;
 use crate::{Engine, publish, read, respond};
 
+/// Longest path that can be a key: 1024 bytes, each of them escaped.
+const LONGEST_PATH: usize = 3 * 1024;
+
 /// An answer, and the entry it used.
 pub(crate) struct Served {
     pub(crate) response: Response,
@@ -53,7 +56,10 @@ impl Engine {
             Some(mount) => self.on_mount(mount, &x, body).await,
             None => Err(Fault::not_found(format!("there is no repository {}", x.repo))),
         };
-        let served = served.unwrap_or_else(|fault| failure(&fault, mount.as_deref(), x.head).into());
+        let mut served = served.unwrap_or_else(|fault| failure(&fault, mount.as_deref(), x.head).into());
+        if mount.as_ref().is_some_and(|mount| !mount.anonymous_read()) {
+            keep_private(&mut served.response.headers);
+        }
         self.account(&x, mount.as_deref(), begun, served)
     }
 
@@ -116,7 +122,7 @@ impl Engine {
             at: now,
             repo: mount.map(|mount| mount.name().to_owned()).unwrap_or_default(),
             method: x.method(),
-            path: x.raw_path.clone(),
+            path: loggable(&x.raw_path).to_owned(),
             status: response.status,
             outcome: response.outcome.as_str(),
             hit: response.outcome.is_hit() && response.status < 400,
@@ -236,7 +242,53 @@ fn dress(headers: &mut Headers, fault: &Fault, mount: Option<&Mount>) {
     }
 }
 
+/// Keeps caches that others share from storing what only holders of a token may read (RFC 9111 §3.5).
+fn keep_private(headers: &mut Headers) {
+    if let Some(public) = headers.get("cache-control") {
+        let private = public.replacen("public", "private", 1);
+        headers.set("cache-control", private);
+    }
+}
+
+/// As much of a path as any key can have; the rest of a longer one, which was refused, would only fill the log.
+fn loggable(raw_path: &str) -> &str {
+    raw_path
+        .get(..raw_path.floor_char_boundary(LONGEST_PATH))
+        .unwrap_or(raw_path)
+}
+
 /// Whether a want is shown through a derived page.
 pub(crate) fn is_page(want: &Want) -> bool {
     matches!(want.class, Class::Index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_needs_a_token_stays_out_of_shared_caches() {
+        for (open, closed) in [
+            (
+                "public, max-age=31536000, immutable",
+                "private, max-age=31536000, immutable",
+            ),
+            (
+                "public, max-age=0, must-revalidate",
+                "private, max-age=0, must-revalidate",
+            ),
+            ("no-store", "no-store"),
+        ] {
+            let mut headers = Headers::from_iter([("cache-control", open)]);
+            keep_private(&mut headers);
+            assert_eq!(headers.get("cache-control"), Some(closed));
+        }
+    }
+
+    #[test]
+    fn an_overlong_path_is_logged_in_part() {
+        assert_eq!(loggable("a/b%20c"), "a/b%20c");
+        let long = format!("{}ü{}", "a".repeat(LONGEST_PATH - 1), "b".repeat(9));
+        assert_eq!(loggable(&long), "a".repeat(LONGEST_PATH - 1));
+    }
 }
