@@ -170,3 +170,13 @@ async fn the_collector_frees_what_nobody_names_and_a_dry_run_nothing() {
         .json();
     assert!(last["last"].is_object(), "{last}");
 }
+
+#[tokio::test]
+async fn forgetting_a_path_drops_its_pin_although_it_was_evicted_before() {
+    let (upstream, app) = filled(json!({}), 1).await;
+    app.evict("g", "path=o0").await;
+    upstream.set("/o0", Script::new("other bytes"));
+    assert_eq!(app.read("g", "o0").await.outcome(), "upstream_changed");
+    app.evict("g", "path=o0&forget=true").await;
+    app.read("g", "o0").await.expect_bytes(b"other bytes");
+}

@@ -2,12 +2,13 @@
 
 use artifactapi_api::objects::{EvictQuery, Evicted};
 use artifactapi_core::Entry;
+use artifactapi_core::entry::EntryKey;
 use artifactapi_core::event::{Event, EventKind};
 use artifactapi_core::fault::{Fault, Kind};
 use artifactapi_core::key::Key;
 use artifactapi_core::policy;
 use artifactapi_core::port::catalog::{Listed, Page};
-use artifactapi_core::repository::Repository;
+use artifactapi_core::repository::{RepoId, Repository};
 use regex::Regex;
 
 use super::{Admin, Refused, Stored};
@@ -60,7 +61,7 @@ impl Selection {
         match self {
             Self::Path(path) => path == key,
             Self::Prefix(_) | Self::All => true,
-            Self::Pattern(pattern) => pattern.is_match(key.as_str()),
+            Self::Pattern(pattern) => pattern.is_match(key.path()),
         }
     }
 
@@ -96,7 +97,9 @@ impl Admin {
                 limit: BATCH,
             };
             let listed = self.parts.catalog.page(repository.id, &page).await?;
-            let removed = self.remove_chosen(&listed, &selection, forget).await?;
+            let removed = self
+                .remove_chosen(&listed, repository.id, &selection, forget)
+                .await?;
             done.evicted += removed.len() as u64;
             done.bytes += removed.iter().map(|entry| entry.size).sum::<u64>();
             match listed.last() {
@@ -114,15 +117,23 @@ impl Admin {
     async fn remove_chosen(
         &self,
         listed: &[Listed],
+        repo: RepoId,
         selection: &Selection,
         forget: bool,
     ) -> Result<Vec<Entry>, Refused> {
-        let ids: Vec<_> = listed
+        let mut ids: Vec<_> = listed
             .iter()
             .map(|listed| &listed.entry.id)
             .filter(|id| selection.chooses(&id.key))
             .map(|id| (id.clone(), None))
             .collect();
+        // What was evicted earlier is pinned still, and is not listed any more.
+        if let Selection::Path(key) = selection
+            && forget
+            && ids.is_empty()
+        {
+            ids.push((EntryKey::new(repo, key.clone()), None));
+        }
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -187,6 +198,8 @@ mod tests {
         let pattern = Selection::read(&query(None, None, Some(r"\.txt$"), None)).unwrap();
         assert!(pattern.chooses(&Key::new("x/y.txt").unwrap()));
         assert!(!pattern.chooses(&Key::new("x/y.txt.gz").unwrap()));
+        let queried = Key::new("x/y.txt?z=1").unwrap();
+        assert!(pattern.chooses(&queried), "patterns see no query");
     }
 
     #[test]
