@@ -10,6 +10,7 @@ use artifactapi_core::entry::client_etag;
 use artifactapi_core::fault::Kind;
 use artifactapi_core::outcome::Outcome;
 use artifactapi_core::plan::Want;
+use artifactapi_core::policy::Admission;
 use artifactapi_formats::kit::media;
 use bytes::Bytes;
 
@@ -91,6 +92,9 @@ pub(crate) async fn made_from(
     x: &Exchange,
     (want, source): (&Want, Want),
 ) -> Result<Served, Fault> {
+    if let Admission::Denied(reason) = mount.policy.admit(&source.key, source.service) {
+        return Err(Fault::client(Kind::Denied, reason));
+    }
     let wish = Wish {
         revalidate: false,
         only_if_cached: x.only_if_cached(),

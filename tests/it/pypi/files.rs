@@ -222,3 +222,15 @@ async fn patterns_hold_for_projects_on_every_route() {
     let path = App::path("p", "packages/good/good-1.0-py3-none-any.whl");
     app.get(&path).await.expect_bytes(b"wheel");
 }
+
+#[tokio::test]
+async fn metadata_is_not_made_from_a_wheel_that_is_blocked() {
+    let (upstream, app) = python(json!({"blocklist": ["\\.whl$"]})).await;
+    let url = format!("{}/files/{WHEEL}", upstream.url());
+    let entry = File::new(WHEEL, &url, b"wheel");
+    upstream.set("/simple/demo/", index::json_page("demo", &[entry]));
+    upstream.set(&format!("/files/{WHEEL}"), Script::new("wheel"));
+    let reply = app.read("p", &format!("packages/demo/{WHEEL}.metadata")).await;
+    assert_eq!(reply.status, 403, "{}", reply.text());
+    assert_eq!(upstream.count("GET", &format!("/files/{WHEEL}")), 0);
+}
