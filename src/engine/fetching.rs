@@ -178,7 +178,13 @@ impl Landing for Arrival {
     }
 
     async fn land(&mut self, fetched: &Fetched) -> Result<Arc<Entry>, Fault> {
-        store::keep(&self.quest, fetched).await
+        let kept = store::keep(&self.quest, fetched).await;
+        if let Err(fault) = kept.as_ref()
+            && fault.is_trouble()
+        {
+            self.failed(fault).await;
+        }
+        kept
     }
 
     async fn same(&mut self, head: &Head) -> Result<Arc<Entry>, Fault> {

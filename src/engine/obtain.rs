@@ -197,6 +197,8 @@ impl Quest {
                 let outcome = outcome(entry.digest == copy.digest);
                 Ok(Got::Stored(entry, outcome))
             }
+            // The bytes are whole and still not what was asked for, such as an index that cannot be read.
+            Stage::Unstored(fault) if fault.is_trouble() => Err(fault),
             _ => {
                 let outcome = outcome(false);
                 Ok(Got::Flying(Box::new(self.clone()), ticket, outcome))

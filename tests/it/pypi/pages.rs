@@ -233,3 +233,18 @@ async fn a_page_that_is_no_index_is_refused_and_not_stored() {
     }
     assert!(app.objects("p").await.is_empty());
 }
+
+#[tokio::test]
+async fn a_page_that_cannot_be_read_is_answered_by_the_copy() {
+    let (upstream, app) = python(json!({"mutable_ttl": 0})).await;
+    index::publish(&upstream, "demo", "demo-1.0.tar.gz", Script::new("body"));
+    let before = json_page(&app, "demo").await;
+    app.stored("p", "simple/demo/").await;
+    let other = Script::new(r#"{"message": "back soon"}"#).header("content-type", JSON);
+    upstream.set("/simple/demo/", other);
+    let reply = app
+        .read_with("p", "simple/demo/", &[("accept", JSON)])
+        .await
+        .expect(200);
+    assert_eq!((reply.outcome(), reply.json()), ("stale", before));
+}
