@@ -34,7 +34,7 @@ pub(crate) async fn read(
         let (document, outcome) = quest.obtain(wish).await?.document(shared.index_patience).await?;
         return pages::page(shared, mount, x, want, (document, outcome)).await;
     }
-    if x.head && shared.shelf.entry(&quest.id).await?.is_none() {
+    if x.head && !wish.only_if_cached && shared.shelf.entry(&quest.id).await?.is_none() {
         return relay::head(quest, x).await;
     }
     match quest.obtain(wish).await? {

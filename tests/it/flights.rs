@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::app::App;
 use crate::support::bytes::bytes_of;
-use crate::support::client::Pull;
+use crate::support::client::{Pull, Reply};
 use crate::support::eventually;
 use crate::support::script::{Gate, Script};
 use crate::support::upstream::Upstream;
@@ -219,4 +219,18 @@ async fn a_body_of_unknown_length_reaches_everyone_whole() {
         (app.objects("g").await.len() == 3).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_head_that_wants_only_what_is_cached_asks_nobody() {
+    let upstream = Upstream::start();
+    let app = App::start().await;
+    app.create_remote("g", "generic", &upstream.url(), json!({}))
+        .await;
+    upstream.set("/o", Script::new("body"));
+    let head = app
+        .request(reqwest::Method::HEAD, &App::path("g", "o"))
+        .header("cache-control", "only-if-cached");
+    assert_eq!(Reply::of(head).await.status, 504);
+    assert_eq!(upstream.hits("/o").len(), 0);
 }
