@@ -134,7 +134,7 @@ impl Trip<'_> {
             .map_or(0, |settings| settings.max_object_bytes);
         if limit > 0 && head.length.is_some_and(|length| length > limit) {
             let what = format!("the object is larger than this remote's limit of {limit} bytes");
-            return Err(Fault::new(Kind::Broken, what));
+            return Err(Fault::new(Kind::UpstreamTooLarge, what));
         }
         Ok(())
     }
