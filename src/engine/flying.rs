@@ -64,6 +64,7 @@ fn arriving(
     let shown = Shown {
         etag,
         length,
+        immutable: quest.is_immutable(),
         ..Shown::arriving(&quest.want, outcome, &media, head)
     };
     let (mut response, cut) = shown.head(x)?;

@@ -142,6 +142,11 @@ impl Quest {
             .is_none_or(|s| s.accept_changed || s.immutable_ttl > 0)
     }
 
+    /// Whether clients may keep the bytes for ever.
+    pub(crate) fn is_immutable(&self) -> bool {
+        self.lifetime == Lifetime::Immutable && self.mount.rules.immutable_ttl == 0
+    }
+
     /// The content type to store: the type's own word, else upstream's, else what the name suggests.
     pub(crate) fn media(&self, upstream: Option<String>) -> String {
         match (self.want.media, upstream) {

@@ -61,6 +61,7 @@ fn respond(quest: &Quest, x: &Exchange, head: &Head) -> Result<Served, Fault> {
     let shown = Shown {
         etag: quest.etag(head.headers.get("etag"), None),
         length: head.length.or(length).or(told),
+        immutable: quest.is_immutable(),
         ..Shown::arriving(&quest.want, Outcome::Relay, &media, head)
     };
     Ok(shown.head(x)?.0.into())

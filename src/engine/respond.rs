@@ -5,7 +5,7 @@ use std::ops::Range;
 use artifactapi_core::Fault;
 use artifactapi_core::clock::Time;
 use artifactapi_core::conditional::{self, Precondition, Validators};
-use artifactapi_core::entry::Entry;
+use artifactapi_core::entry::{Entry, Lifetime};
 use artifactapi_core::fault::Kind;
 use artifactapi_core::headers::Headers;
 use artifactapi_core::key::encode_path;
@@ -30,6 +30,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) ttl: Option<i64>,
     /// Seconds since upstream confirmed it.
     pub(crate) age: Option<u64>,
+    /// Whether it never changes under its name, by its type and the repository's patterns together.
+    pub(crate) immutable: bool,
     /// Fields of the dialect.
     pub(crate) dialect: Vec<(&'static str, String)>,
 }
@@ -46,7 +48,7 @@ pub(crate) enum Cut {
 }
 
 impl<'a> Shown<'a> {
-    /// What upstream has just answered; validator and length are for the caller to say.
+    /// What upstream has just answered; validator, length and whether it may change are for the caller to say.
     pub(crate) fn arriving(want: &'a Want, outcome: Outcome, media: &'a str, head: &'a Head) -> Self {
         Self {
             want,
@@ -57,6 +59,7 @@ impl<'a> Shown<'a> {
             length: None,
             ttl: None,
             age: None,
+            immutable: false,
             dialect: Vec::new(),
         }
     }
@@ -138,11 +141,9 @@ impl Shown<'_> {
     }
 
     fn cache_control(&self) -> &'static str {
-        match (&self.want.class, self.outcome) {
-            (Class::Immutable(_), Outcome::Local) | (Class::Index | Class::Mutable, _) => {
-                "public, max-age=0, must-revalidate"
-            }
-            (Class::Immutable(_), _) => "public, max-age=31536000, immutable",
+        match self.want.class {
+            Class::Immutable(_) if self.immutable => "public, max-age=31536000, immutable",
+            Class::Immutable(_) | Class::Index | Class::Mutable => "public, max-age=0, must-revalidate",
         }
     }
 }
@@ -159,6 +160,7 @@ pub(crate) fn shown<'a>(want: &'a Want, entry: &'a Entry, outcome: Outcome, now:
         length: Some(entry.size),
         ttl: crate::obtain::ttl(entry, now),
         age: (!hosted).then(|| now.since(entry.validated_at).as_secs()),
+        immutable: entry.lifetime == Lifetime::Immutable && entry.expires_at.is_none(),
         dialect: Vec::new(),
     }
 }

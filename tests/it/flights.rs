@@ -234,3 +234,21 @@ async fn a_head_that_wants_only_what_is_cached_asks_nobody() {
     assert_eq!(Reply::of(head).await.status, 504);
     assert_eq!(upstream.hits("/o").len(), 0);
 }
+
+#[tokio::test]
+async fn clients_are_told_to_keep_only_what_the_remote_takes_for_immutable() {
+    let upstream = Upstream::start();
+    let app = App::start().await;
+    let settings = json!({"mutable_patterns": ["^doc$"]});
+    app.create_remote("g", "generic", &upstream.url(), settings).await;
+    for (path, immutable) in [("doc", false), ("a-1.0.tgz", true)] {
+        upstream.set(&format!("/{path}"), Script::new("body"));
+        let miss = app.read("g", path).await.expect(200);
+        app.stored("g", path).await;
+        let hit = app.read("g", path).await.expect(200);
+        for reply in [miss, hit] {
+            let said = reply.header("cache-control");
+            assert_eq!(said.contains("immutable"), immutable, "{path}: {said}");
+        }
+    }
+}
