@@ -163,9 +163,9 @@ impl Shared {
         }
     }
 
-    /// An entry's object is not in the store: what was cached is forgotten, so that the next request fetches it.
+    /// An entry's object is not in the store, or not all of it: what was cached is forgotten, so that the next request fetches it.
     async fn lost(&self, entry: &Entry) -> Fault {
-        log::error!(object = entry.object.as_str(); "an object is missing from the blob store");
+        log::error!(object = entry.object.as_str(); "an object is missing from the blob store, or a part of it");
         match self.catalog.condemn(&entry.object).await {
             Ok(dropped) => self.shelf.forget(dropped.iter().map(|entry| &entry.id)),
             Err(fault) => log::error!("a missing object is not condemned: {fault:?}"),

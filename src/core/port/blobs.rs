@@ -15,7 +15,8 @@ pub trait Blobs: Send + Sync + 'static {
     /// Begins an object. It is invisible until its writer commits.
     async fn create(&self, object: &ObjectName) -> Result<Box<dyn BlobWriter>>;
 
-    /// Streams an object, or the given bytes of it; `None` if there is no such object.
+    /// Streams an object, or the given bytes of it; `None` if there is no such object, or if it is known to end before
+    /// these bytes do.
     async fn open(&self, object: &ObjectName, span: Option<Range<u64>>) -> Result<Option<ByteStream>>;
 
     /// The object for random access, spooled first where the store is remote; `None` if there is none.

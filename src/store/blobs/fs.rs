@@ -135,7 +135,7 @@ impl Blobs for Folder {
         let object = object.clone();
         let opened = self
             .with(move |inner| match inner.file(&object)? {
-                Some(file) => read::Reading::begin(file, span).map(Some),
+                Some(file) => read::Reading::begin(file, span),
                 None => Ok(None),
             })
             .await?;

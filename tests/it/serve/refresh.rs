@@ -9,6 +9,7 @@ use crate::support::app::App;
 use crate::support::bytes::bytes_of;
 use crate::support::eventually;
 use crate::support::script::{Fault, Script};
+use crate::support::store::files_under;
 use crate::support::upstream::Upstream;
 
 /// Everything mutable, with a TTL of a second, and further settings.
@@ -211,4 +212,36 @@ async fn an_immutable_path_with_other_bytes_is_an_incident_and_no_answer() {
     app.evict("g", "path=a-1.0.tgz&forget=true").await;
     upstream.set("/a-1.0.tgz", Script::new("other bytes"));
     app.read("g", "a-1.0.tgz").await.expect_bytes(b"other bytes");
+}
+
+#[tokio::test]
+async fn an_object_that_the_store_has_lost_is_fetched_again() {
+    let (upstream, app) = generic(json!({})).await;
+    let body = bytes_of(7, 300_000);
+    for (name, harm) in [("gone", None), ("short", Some(100_000))] {
+        upstream.set(&format!("/{name}"), Script::new(body.clone()));
+        app.read("g", name).await.expect_bytes(&body);
+        app.stored("g", name).await;
+        let blobs = files_under(&app.data().join("blobs"));
+        let file = blobs
+            .iter()
+            .find(|file| file.metadata().is_ok_and(|about| about.len() == 300_000));
+        let file = file.expect("the object's file");
+        match harm {
+            None => std::fs::remove_file(file).unwrap(),
+            Some(size) => std::fs::write(file, &body[..size]).unwrap(),
+        }
+        let first = app.read("g", name).await;
+        assert!(
+            !first.complete() || first.body == body,
+            "{name}: {} bytes",
+            first.body.len()
+        );
+        eventually("the object is whole again", || async {
+            let reply = app.read("g", name).await;
+            (reply.complete() && reply.body == body).then_some(())
+        })
+        .await;
+        app.evict("g", "all=true").await;
+    }
 }

@@ -54,7 +54,7 @@ async fn every_other_refusal_has_its_status_and_is_not_remembered() {
 #[tokio::test]
 async fn an_unreachable_upstream_is_502_and_a_silent_one_504() {
     let app = App::setup()
-        .env("ARTIFACTAPI_UPSTREAM_HEAD_SECONDS", "1")
+        .env("ARTIFACTAPI_UPSTREAM_HEAD_SECONDS", "4")
         .start()
         .await;
     let refusing = Upstream::refusing();

@@ -25,16 +25,19 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Takes an open file, to read `span` of it or all. Blocks.
-    pub(super) fn begin(file: File, span: Option<Range<u64>>) -> io::Result<Self> {
-        let whole = 0..file.metadata()?.len();
-        let span = span.unwrap_or(whole);
+    /// Takes an open file, to read `span` of it or all; `None` if the file ends before. Blocks.
+    pub(super) fn begin(file: File, span: Option<Range<u64>>) -> io::Result<Option<Self>> {
+        let size = file.metadata()?.len();
+        let span = span.unwrap_or(0..size);
+        if span.end > size {
+            return Ok(None);
+        }
         let first = piece(&file, &span)?;
-        Ok(Self {
+        Ok(Some(Self {
             file: Arc::new(file),
             rest: span.start + first.len() as u64..span.end,
             first,
-        })
+        }))
     }
 
     /// The bytes as a stream. One that ends too early ends with a fault.

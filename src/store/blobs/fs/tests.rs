@@ -90,17 +90,18 @@ async fn a_reader_keeps_an_object_that_is_deleted_under_it() {
 async fn a_truncated_object_never_ends_like_a_whole_one() {
     let (_dir, folder) = folder();
     let name = object(1);
-    put(&folder, &name, &[7; 1000]).await;
-    let path = folder.inner.path(&name).unwrap();
-    File::options()
+    put(&folder, &name, &[7; 1_000_000]).await;
+    let file = File::options()
         .write(true)
-        .open(path)
-        .unwrap()
-        .set_len(900)
+        .open(folder.inner.path(&name).unwrap())
         .unwrap();
-    let stream = folder.open(&name, Some(0..1000)).await.unwrap().unwrap();
+    let stream = folder.open(&name, Some(0..1_000_000)).await.unwrap().unwrap();
+    file.set_len(900_000).unwrap();
     let fault = stream.try_collect::<Vec<_>>().await.unwrap_err();
-    assert_eq!(fault.kind, Kind::Internal);
+    assert_eq!(fault.kind, Kind::Internal, "cut while it was read");
+    let again = folder.open(&name, Some(0..1_000_000)).await.unwrap();
+    assert!(again.is_none(), "known to be cut");
+    assert!(folder.open(&name, Some(0..900_000)).await.unwrap().is_some());
 }
 
 #[tokio::test]
