@@ -185,8 +185,7 @@ impl Flight {
             },
             Err(fault) => fault,
         };
-        landing.failed(&failed).await;
-        Stage::Failed(failed)
+        Stage::Failed(landing.failed(failed).await)
     }
 
     /// Tells the breaker how upstream fared: an answer below 500 whose body was sound is a success, and so is every

@@ -57,8 +57,8 @@ pub trait Landing: Send + 'static {
     /// Upstream confirmed the stored copy.
     async fn same(&mut self, head: &Head) -> Result<Arc<Entry>, Fault>;
 
-    /// The fetch failed; told before any client is.
-    async fn failed(&mut self, fault: &Fault);
+    /// The fetch failed; told before any client is. Gives the fault by the name that clients and operators shall see.
+    async fn failed(&mut self, fault: Fault) -> Fault;
 }
 
 /// What a head means.

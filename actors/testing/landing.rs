@@ -115,8 +115,9 @@ impl Landing for Scripted {
         Ok(entry(&self.path))
     }
 
-    async fn failed(&mut self, fault: &Fault) {
+    async fn failed(&mut self, fault: Fault) -> Fault {
         self.script.gate.acquire().await.unwrap().forget();
         self.script.note(format!("failed {}", fault.kind.code()));
+        fault
     }
 }

@@ -155,8 +155,6 @@ pub enum At {
     Base(String),
     /// Below the remote's `index_url`, else its `base_url`: an encoded path.
     Index(String),
-    /// An absolute URL path on the index host, whatever path the setting has: used where a type fixes it.
-    Root(String),
     /// Where the fact of `Integrity::Told` says.
     Fact,
 }

@@ -42,14 +42,6 @@ pub fn decide(range: Option<&str>, size: u64) -> RangeVerdict {
     }
 }
 
-/// Where a single range begins that counts from the front; for when the size is not known yet.
-pub fn first_offset(range: &str) -> Option<u64> {
-    match parse(range)? {
-        Spec::From(first, _) => Some(first),
-        Spec::Suffix(_) => None,
-    }
-}
-
 /// The only range of a field in bytes; `None` for anything else.
 fn parse(field: &str) -> Option<Spec> {
     let (unit, set) = field.trim().split_once('=')?;
@@ -143,16 +135,7 @@ mod tests {
             "",
         ] {
             assert_eq!(decide(Some(field), 10), RangeVerdict::Whole, "{field}");
-            assert_eq!(first_offset(field), None, "{field}");
         }
-    }
-
-    #[test]
-    fn the_first_offset_is_known_without_the_size() {
-        assert_eq!(first_offset("bytes=7-"), Some(7));
-        assert_eq!(first_offset("bytes=7-9"), Some(7));
-        assert_eq!(first_offset("bytes=-9"), None);
-        assert_eq!(first_offset("bytes=1-2,5-6"), None);
     }
 
     /// First and last position of each range, as written.

@@ -24,7 +24,7 @@ pub(crate) async fn beside(quest: &Quest, x: &Exchange, progress: &Progress) -> 
     match ranged(quest, progress, size, &part).await {
         Ok(answer) => answer.map(|answer| response(quest, answer, size, &part)),
         Err(fault) => {
-            log::debug!(path = quest.id.key.as_str(); "a range beside the flight failed: {fault:?}");
+            log::debug!(path = quest.id.key.path(); "a range beside the flight failed: {fault:?}");
             None
         }
     }

@@ -13,6 +13,8 @@ pub struct Exchange {
     pub verb: Verb,
     /// Whether only the head is wanted.
     pub head: bool,
+    /// Whether the client can tell the end of a body of unknown length from a cut (chunks, HTTP/2).
+    pub framed: bool,
     /// The repository's name.
     pub repo: String,
     /// The path below the repository as it stood in the request target, undecoded.

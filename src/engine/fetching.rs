@@ -42,14 +42,11 @@ impl Quest {
             self.id.repo, self.mount.repository.revision, self.id.variant, self.id.key
         );
         let flights = &self.shared.handles.flights;
-        flights
-            .join(&key, || self.order(&key, request.clone()))
-            .await
-            .map_err(|fault| self.explain(fault))
+        flights.join(&key, || self.order(&key, request.clone())).await
     }
 
     /// A mismatch with a pinned digest is a changed immutable, which operators must tell from a bad transfer.
-    pub(crate) fn explain(&self, fault: Fault) -> Fault {
+    fn explain(&self, fault: Fault) -> Fault {
         if fault.kind == Kind::Corrupt && self.pinned.is_some() {
             return Fault {
                 kind: Kind::Changed,
@@ -60,15 +57,21 @@ impl Quest {
     }
 
     fn order(&self, key: &str, request: Request) -> FetchOrder {
+        let conditional = ["if-none-match", "if-modified-since"]
+            .iter()
+            .any(|name| request.headers.get(name).is_some());
         FetchOrder {
             key: key.to_owned(),
             repo: self.id.repo,
             repo_name: self.mount.name().to_owned(),
-            path: self.id.key.as_str().to_owned(),
+            path: self.id.key.path().to_owned(),
             request,
             digests: self.digests(),
             size: self.fact.as_ref().and_then(|fact| fact.size),
-            landing: Box::new(Arrival { quest: self.clone() }),
+            landing: Box::new(Arrival {
+                quest: self.clone(),
+                conditional,
+            }),
         }
     }
 
@@ -152,6 +155,8 @@ fn coding(identity: bool, digest_known: bool, name: &str) -> Coding {
 /// What the end of a flight means for the store.
 struct Arrival {
     quest: Quest,
+    /// Whether upstream was asked about the copy; a 304 that nobody asked for confirms nothing.
+    conditional: bool,
 }
 
 #[async_trait]
@@ -172,7 +177,7 @@ impl Landing for Arrival {
             Meaning::Fresh => Judgement::Take {
                 seal: format.seal(&self.quest.want, head),
             },
-            Meaning::Same if self.quest.copy.is_some() => Judgement::Same,
+            Meaning::Same if self.conditional => Judgement::Same,
             meaning => Judgement::Fail(fault_of(meaning, head)),
         }
     }
@@ -182,7 +187,7 @@ impl Landing for Arrival {
         if let Err(fault) = kept.as_ref()
             && fault.is_trouble()
         {
-            self.failed(fault).await;
+            self.note(fault).await;
         }
         kept
     }
@@ -204,7 +209,16 @@ impl Landing for Arrival {
         store::confirm(&self.quest, entry).await
     }
 
-    async fn failed(&mut self, fault: &Fault) {
+    async fn failed(&mut self, fault: Fault) -> Fault {
+        let fault = self.quest.explain(fault);
+        self.note(&fault).await;
+        fault
+    }
+}
+
+impl Arrival {
+    /// Remembers what a failure means for the requests to come.
+    async fn note(&self, fault: &Fault) {
         let shared = &self.quest.shared;
         let revision = self.quest.mount.repository.revision;
         if matches!(fault.kind, Kind::NotFound | Kind::Gone) {

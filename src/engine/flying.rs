@@ -19,7 +19,12 @@ pub(crate) async fn flying(
     ticket: &Ticket,
     outcome: Outcome,
 ) -> Result<Served, Fault> {
-    let progress = ticket.opening().await.map_err(|fault| quest.explain(fault))?;
+    let mut progress = ticket.opening().await?;
+    if !x.framed && progress.head.is_some() && progress.length.is_none() {
+        // HTTP/1.0 ends such a body by closing (RFC 9112 §6.3), as a cut does: the whole is awaited and measured.
+        ticket.verified().await?;
+        progress = ticket.progress();
+    }
     if progress.head.is_none() {
         return unasked(&quest, x, progress).await;
     }
@@ -29,19 +34,12 @@ pub(crate) async fn flying(
     arriving(quest, x, ticket, (&progress, outcome))
 }
 
-/// The row landed between look-up and join; nobody was asked.
+/// The row landed between look-up and join, so nobody was asked; or upstream confirmed the copy.
 async fn unasked(quest: &Quest, x: &Exchange, progress: Progress) -> Result<Served, Fault> {
+    let target = (quest.mount.as_ref(), &quest.want);
     match progress.stage {
-        Stage::Landed(entry) | Stage::Same(entry) => {
-            stored(
-                &quest.shared,
-                x,
-                (quest.mount.as_ref(), &quest.want),
-                entry,
-                Outcome::Hit,
-            )
-            .await
-        }
+        Stage::Landed(entry) => stored(&quest.shared, x, target, entry, Outcome::Hit).await,
+        Stage::Same(entry) => stored(&quest.shared, x, target, entry, Outcome::Revalidated).await,
         _ => Err(Fault::new(Kind::Internal, "a flight opened without a head")),
     }
 }

@@ -88,7 +88,7 @@ impl Quest {
         }
     }
 
-    async fn miss(mut self, wish: Wish) -> Result<Got, Fault> {
+    async fn miss(self, wish: Wish) -> Result<Got, Fault> {
         let revision = self.mount.repository.revision;
         if wish.only_if_cached {
             return Err(Fault::client(
@@ -99,6 +99,11 @@ impl Quest {
         if let Some(fault) = self.shared.shelf.absence(&self.id, revision).await {
             return Err(fault);
         }
+        self.embark().await
+    }
+
+    /// Learns what there is to know, and joins or starts the flight.
+    async fn embark(mut self) -> Result<Got, Fault> {
         self.learn().await?;
         let ticket = self.depart().await?;
         let outcome = if ticket.leader {
@@ -162,12 +167,16 @@ impl Quest {
             Err(fault) => Err(fault),
         };
         if let Err(fault) = begun {
-            log::debug!(path = self.id.key.as_str(); "a refresh did not begin: {fault:?}");
+            log::debug!(path = self.id.key.path(); "a refresh did not begin: {fault:?}");
         }
     }
 
     /// One conditional request; while upstream is in trouble or slow, the copy answers.
     async fn refresh(mut self, copy: Arc<Entry>) -> Result<Got, Fault> {
+        if !freshness::may_serve_stale(&copy, &self.mount.rules, self.shared.clock.now()) {
+            // The copy may not answer, so nothing is won by giving up on upstream.
+            return self.embark().await;
+        }
         let patience = self.shared.patience;
         let settled = tokio::time::timeout(patience, self.confirmed(&copy)).await;
         let fault = match settled {
@@ -177,10 +186,10 @@ impl Quest {
         };
         let now = self.shared.clock.now();
         if fault.is_trouble() && freshness::may_serve_stale(&copy, &self.mount.rules, now) {
-            log::info!(path = self.id.key.as_str(); "a stale copy is served: {fault:?}");
+            log::info!(path = self.id.key.path(); "a stale copy is served: {fault:?}");
             return Ok(Got::Stored(copy, Outcome::Stale));
         }
-        Err(self.explain(fault))
+        Err(fault)
     }
 
     async fn confirmed(&mut self, copy: &Arc<Entry>) -> Result<Got, Fault> {

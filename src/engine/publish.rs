@@ -45,12 +45,11 @@ pub(crate) async fn put(
 ) -> Result<Served, Fault> {
     let local = mount.repository.local();
     let local = local.ok_or_else(|| Fault::client(Kind::MethodNotAllowed, "a remote takes no writes"))?;
-    let guard = guard(
-        x,
-        local
-            .allow_overwrite
-            .unwrap_or(mount.format.describe().allow_overwrite),
-    );
+    let overwrites = local
+        .allow_overwrite
+        .unwrap_or(mount.format.describe().allow_overwrite);
+    let id = EntryKey::new(mount.id(), put.want.key.clone());
+    let guard = guard(shared, &id, x, overwrites).await?;
     let body = body.ok_or_else(|| Fault::client(Kind::BadRequest, "the request has no body"))?;
     let object = ObjectName::upload(shared.new_id());
     // The commit weighs the whole repository under its lock; here only what could never fit is stopped early.
@@ -85,11 +84,22 @@ pub(crate) async fn put(
     Ok(created(status, &entry))
 }
 
-/// An explicit condition wins over the repository's rule about replacing.
-fn guard(x: &Exchange, allow_overwrite: bool) -> Guard {
+/// What must hold for a write. Where the repository keeps what it has, a condition is no way round that: it is checked
+/// beforehand, and the bytes must be the same all the same.
+async fn guard(shared: &Shared, id: &EntryKey, x: &Exchange, allow_overwrite: bool) -> Result<Guard, Fault> {
     match conditional::guard(&x.headers) {
-        Guard::None if !allow_overwrite => Guard::SameBytes,
-        guard => guard,
+        Guard::Matching(tags) if !allow_overwrite => {
+            let tag = shared.catalog.entry(id).await?.map(|entry| entry.client_etag());
+            if tag.is_some_and(|tag| tags.is_empty() || tags.contains(&tag)) {
+                return Ok(Guard::SameBytes);
+            }
+            Err(Fault::client(
+                Kind::PreconditionFailed,
+                "the condition of the request does not hold",
+            ))
+        }
+        Guard::None if !allow_overwrite => Ok(Guard::SameBytes),
+        guard => Ok(guard),
     }
 }
 
@@ -265,7 +275,7 @@ fn tell(shared: &Shared, mount: &Mount, id: &EntryKey, outcome: &str, bytes: u64
     shared.handles.events.tell(Event {
         kind: EventKind::Push,
         remote: Some(mount.name().to_owned()),
-        path: Some(id.key.as_str().to_owned()),
+        path: Some(id.key.path().to_owned()),
         at: shared.clock.now(),
         outcome: outcome.to_owned(),
         bytes: Some(bytes),

@@ -69,7 +69,7 @@ pub(crate) async fn save_times(shared: &Shared, entry: Entry) {
     match shared.catalog.revalidated(&entry).await {
         Ok(true) => shared.shelf.put(&Arc::new(entry), since),
         Ok(false) => shared.shelf.forget([&entry.id]),
-        Err(fault) => log::warn!(path = entry.id.key.as_str(); "an entry's times are not saved: {fault:?}"),
+        Err(fault) => log::warn!(path = entry.id.key.path(); "an entry's times are not saved: {fault:?}"),
     }
 }
 
@@ -84,7 +84,7 @@ pub(crate) async fn withdraw(quest: &Quest) {
     };
     let gone = [(copy.id.clone(), Some(copy.digest.clone()))];
     if let Err(fault) = quest.shared.catalog.remove(&gone, false).await {
-        log::warn!(path = copy.id.key.as_str(); "a withdrawn document is not removed: {fault:?}");
+        log::warn!(path = copy.id.key.path(); "a withdrawn document is not removed: {fault:?}");
     }
     quest.shared.shelf.forget([&copy.id]);
 }
@@ -207,7 +207,7 @@ fn incident(quest: &Quest, outcome: &str) {
     quest.shared.handles.events.tell(Event {
         kind: EventKind::Incident,
         remote: Some(quest.mount.name().to_owned()),
-        path: Some(quest.id.key.as_str().to_owned()),
+        path: Some(quest.id.key.path().to_owned()),
         at: quest.shared.clock.now(),
         outcome: outcome.to_owned(),
         bytes: None,

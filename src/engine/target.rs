@@ -15,10 +15,6 @@ pub(crate) fn urls(order: &Order, settings: &RemoteSettings, fact: Option<&Fact>
             mirrored(index, settings, |root| below(root, path))
         }
         At::Index(path) => vec![below(index, path)],
-        At::Root(path) if settings.index_url.is_none() => {
-            mirrored(index, settings, |root| rooted(root, path))
-        }
-        At::Root(path) => vec![rooted(index, path)],
         At::Fact => {
             let fact = fact.ok_or_else(|| Fault::not_found("no index of this repository names the file"))?;
             let url = fact.url.parse();
@@ -46,12 +42,6 @@ fn mirrored(first: &Url, settings: &RemoteSettings, at: impl Fn(&Url) -> Url) ->
 fn below(root: &Url, path: &str) -> Url {
     let mut url = root.clone();
     url.set_path(&format!("{}/{path}", root.path().trim_end_matches('/')));
-    url
-}
-
-fn rooted(root: &Url, path: &str) -> Url {
-    let mut url = root.clone();
-    url.set_path(path);
     url
 }
 
@@ -104,10 +94,6 @@ mod tests {
         assert_eq!(
             texts(&order(At::Index("simple/x/".to_owned()), ""), &settings),
             ["https://index.example/pre/simple/x/"]
-        );
-        assert_eq!(
-            texts(&order(At::Root("/x".to_owned()), ""), &settings),
-            ["https://index.example/x"]
         );
         assert!(urls(&order(At::Fact, ""), &settings, None).is_err());
     }

@@ -65,6 +65,9 @@ async fn every_kind_is_told_in_order_and_resumed_by_its_id() {
         (&json!("g"), &json!("a"))
     );
 
+    let incident = told.iter().find(|told| told.kind == "incident").unwrap();
+    assert_eq!(incident.data["outcome"], "upstream_changed");
+
     for from in [0, told.len() / 2] {
         let mut resumed = Watcher::open(&app, "", Some(told[from].id)).await;
         let again = resumed.until(|event| event.id == told[told.len() - 1].id).await;

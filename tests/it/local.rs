@@ -235,3 +235,23 @@ async fn a_write_never_rests_on_an_object_that_was_lost() {
     app.read("l", "a.bin").await.expect_bytes(&body);
     assert_eq!(app.fsck(&["--rehash"]).code, Some(0));
 }
+
+#[tokio::test]
+async fn a_condition_is_no_way_round_a_repository_that_keeps_what_it_has() {
+    let app = local(json!({"allow_overwrite": false})).await;
+    app.put("l", "a", "one").await.expect(201);
+    let etag = app.read("l", "a").await.header("etag").to_owned();
+    for tag in ["*", &etag] {
+        let condition = [("if-match", tag)];
+        write(&app, Method::PUT, "a", b"two", &condition)
+            .await
+            .expect(409);
+        write(&app, Method::PUT, "a", b"one", &condition)
+            .await
+            .expect(200);
+    }
+    write(&app, Method::PUT, "a", b"one", &[("if-match", "\"other\"")])
+        .await
+        .expect(412);
+    app.read("l", "a").await.expect_bytes(b"one");
+}

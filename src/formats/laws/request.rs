@@ -118,7 +118,6 @@ fn order(format: &dyn Format, found: &Want, repo: &Repo<'_>) -> Result<(), Strin
     )?;
     let path = match &order.at {
         At::Base(path) | At::Index(path) => path.as_str(),
-        At::Root(path) => path.strip_prefix('/').ok_or("a root path begins with a slash")?,
         At::Fact => "",
     };
     let plain = |text: &str| text.bytes().all(|b| b.is_ascii_graphic() && b != b'#');

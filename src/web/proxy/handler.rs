@@ -1,6 +1,6 @@
 //! `/api/v1/remote/{name}/{path}`: reads of remotes and locals, writes to locals.
 
-use actix_web::http::Method;
+use actix_web::http::{Method, Version};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use artifactapi_core::headers::Headers;
@@ -67,6 +67,7 @@ fn exchange(request: &HttpRequest, verb: Verb, state: &State) -> Exchange {
     Exchange {
         verb,
         head: request.method() == Method::HEAD,
+        framed: request.version() >= Version::HTTP_11,
         repo: repo.to_owned(),
         raw_path: raw_path.to_owned(),
         query: request.query_string().to_owned(),

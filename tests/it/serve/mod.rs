@@ -1,5 +1,6 @@
 //! Generic remotes: miss, hit, HEAD, conditions, keys and rules.
 
+mod patience;
 mod ranges;
 mod refresh;
 mod statuses;
