@@ -40,19 +40,15 @@ async fn paths(app: &App) -> Vec<String> {
         .collect()
 }
 
-/// Paths by the uses that the program recorded, the least recent first, once all of them are recorded.
-async fn by_recorded_use(app: &App, expected: &[String]) -> Vec<String> {
-    let last = expected.last().cloned();
-    eventually("the last use is recorded", || async {
+/// Waits until the uses that the program recorded have this order, the least recent first.
+async fn recorded(app: &App, order: &[String]) {
+    eventually(&format!("uses recorded as {order:?}"), || async {
         let mut objects = app.objects("g").await;
         objects.sort_by_key(|object| object["last_access"].as_str().map(str::to_owned));
-        let paths: Vec<_> = objects
-            .iter()
-            .map(|object| object["path"].as_str().unwrap().to_owned())
-            .collect();
-        (paths.last() == last.as_ref()).then_some(paths)
+        let mut paths = objects.iter().filter_map(|object| object["path"].as_str());
+        order.iter().all(|path| paths.next() == Some(path)).then_some(())
     })
-    .await
+    .await;
 }
 
 #[tokio::test]
@@ -73,7 +69,7 @@ async fn the_size_cap_takes_the_least_recently_used_first() {
         .map(|number| format!("o{number}"))
         .filter(|path| !used.contains(path));
     let order: Vec<_> = untouched.chain(used.clone()).collect();
-    assert_eq!(by_recorded_use(&app, &order).await, order);
+    recorded(&app, &order).await;
     let mut watcher = Watcher::open(&app, "kind=evict,gc", None).await;
 
     collect(&app).await;
