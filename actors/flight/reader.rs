@@ -83,6 +83,10 @@ impl Reader {
 
     async fn read(&mut self, until: u64) -> Result<Bytes, Fault> {
         let max = usize::try_from(until - self.at).map_or(CHUNK, |left| left.min(CHUNK));
+        if let Some(bytes) = self.spool.latest(self.at, max) {
+            self.at += bytes.len() as u64;
+            return Ok(bytes);
+        }
         let (spool, at) = (Arc::clone(&self.spool), self.at);
         let read = if spool.in_memory() {
             spool.read_at(at, max)

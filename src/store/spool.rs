@@ -1,10 +1,11 @@
 //! Spools: where the bytes of a flight or an upload are while it lasts. One writer, any number of readers, each at
 //! its own offset. Small ones stay in memory, larger ones go to a temporary file without a name, so that nothing is
-//! left of them when the process ends.
+//! left of them when the process ends. The latest bytes stay at hand, shared by all who read close behind the writer.
 //!
 //! All calls block for as long as memory or a local disk takes; nothing here waits for bytes to arrive. Who wants
 //! to follow a growing spool learns its length from whoever feeds it.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
@@ -46,6 +47,7 @@ impl Spools {
             len: AtomicU64::new(0),
             writer: Mutex::new(()),
             place: RwLock::new(Place::Memory(Vec::new())),
+            latest: RwLock::new(VecDeque::new()),
         }
     }
 
@@ -80,6 +82,8 @@ pub struct Spool {
     len: AtomicU64,
     writer: Mutex<()>,
     place: RwLock<Place>,
+    /// The latest pieces with their offsets, together no more than what may be in memory.
+    latest: RwLock<VecDeque<(u64, Bytes)>>,
 }
 
 #[derive(Debug)]
@@ -99,8 +103,34 @@ impl Spool {
         } else {
             self.spill(bytes)?;
         }
+        self.remember(at, bytes);
         self.len.store(len, Ordering::Release);
         Ok(len)
+    }
+
+    /// Keeps a piece at hand, and lets go of what lies too far back.
+    fn remember(&self, at: u64, bytes: &[u8]) {
+        let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
+        latest.push_back((at, Bytes::copy_from_slice(bytes)));
+        let end = at.saturating_add(bytes.len() as u64);
+        while latest
+            .front()
+            .is_some_and(|(from, _)| end - from > self.spools.in_memory)
+        {
+            latest.pop_front();
+        }
+    }
+
+    /// At most `max` bytes from the offset `at`, if they were written lately. Shares them instead of copying, and
+    /// waits for no disk.
+    pub fn latest(&self, at: u64, max: usize) -> Option<Bytes> {
+        let latest = self.latest.read().unwrap_or_else(PoisonError::into_inner);
+        let next = latest.partition_point(|(from, _)| *from <= at);
+        let (from, piece) = latest.get(next.checked_sub(1)?)?;
+        let skip = usize::try_from(at - from)
+            .ok()
+            .filter(|skip| *skip < piece.len())?;
+        Some(piece.slice(skip..piece.len().min(skip.saturating_add(max))))
     }
 
     /// At most `max` bytes from the offset `at`; empty at or beyond the present end. May give fewer than `max`
@@ -225,6 +255,24 @@ impl Seek for Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_latest_bytes_are_shared_and_older_ones_let_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spools::with_memory(dir.path().to_owned(), 10).spool();
+        for piece in ["abcd", "efgh", "ijkl"] {
+            spool.append(piece.as_bytes()).unwrap();
+        }
+        assert_eq!(spool.latest(0, 9), None, "too far back");
+        assert_eq!(spool.latest(5, 9).unwrap(), "fgh");
+        assert_eq!(spool.latest(8, 2).unwrap(), "ij");
+        assert_eq!(spool.latest(12, 1), None, "not written yet");
+        assert_eq!(
+            spool.latest(8, 4).unwrap().as_ptr(),
+            spool.latest(8, 4).unwrap().as_ptr()
+        );
+        assert_eq!(spool.read_at(0, 99).unwrap(), "abcdefghijkl");
+    }
     use std::sync::atomic::AtomicBool;
 
     fn spools(in_memory: u64) -> (tempfile::TempDir, Spools) {
