@@ -24,7 +24,7 @@ use artifactapi_web::metrics::Metrics;
 use artifactapi_web::{self as web, Running};
 
 pub use self::address::ADDRESS_FILE;
-pub use self::stores::{Stores, unreadable};
+pub use self::stores::Stores;
 
 /// Most threads for coordinators and their fetches.
 const MOST_FETCH_ARBITERS: usize = 4;

@@ -42,10 +42,13 @@ impl Stores {
         let folder = &config.store.data_dir;
         let held = lock(folder)?;
         let sqlite = Sqlite::open(&folder.join(CATALOG)).await?;
-        Self::around(sqlite, Some(held), config)
+        made(&folder.join(SPOOLS))?;
+        let blobs = Folder::open(folder.clone())?;
+        Ok(Self::around(sqlite, blobs, Some(held), config))
     }
 
-    /// Opens what is there for reading, beside a server that may have the folder.
+    /// Opens what is there for reading, beside a server that may have the folder. Makes no file and no folder (SQLite
+    /// may make its `-shm` anew where a server has crashed).
     pub async fn open_read_only(config: &Config) -> Result<Self, Fault> {
         let folder = &config.store.data_dir;
         if !folder.join(CATALOG).is_file() {
@@ -53,25 +56,23 @@ impl Stores {
             return Err(Fault::new(Kind::StoreUnavailable, what));
         }
         let sqlite = Sqlite::open_read_only(&folder.join(CATALOG)).await?;
-        Self::around(sqlite, None, config)
+        let blobs = Folder::open_read_only(folder)?;
+        Ok(Self::around(sqlite, blobs, None, config))
     }
 
-    fn around(sqlite: Sqlite, lock: Option<DirLock>, config: &Config) -> Result<Self, Fault> {
+    fn around(sqlite: Sqlite, blobs: Folder, lock: Option<DirLock>, config: &Config) -> Self {
         let folder = &config.store.data_dir;
         let clock = SystemClock::shared();
-        let spools = Spools::with_memory(
-            made(&folder.join(SPOOLS))?.to_owned(),
-            config.cache.spool_memory_bytes,
-        );
-        Ok(Self {
+        let spools = Spools::with_memory(folder.join(SPOOLS), config.cache.spool_memory_bytes);
+        Self {
             catalog: Arc::new(sqlite.clone()),
-            blobs: Arc::new(Folder::open(folder.clone())?),
+            blobs: Arc::new(blobs),
             hot: Arc::new(Memory::new(Arc::clone(&clock))),
             spools: Arc::new(spools),
             clock,
             sqlite,
             lock,
-        })
+        }
     }
 
     /// Removes what processes that ended half-way left behind: this one has the folder alone and has begun nothing.
@@ -85,20 +86,24 @@ impl Stores {
         Ok(())
     }
 
+    /// Whether what was opened for reading alone has stayed alone; otherwise what was read of it proves nothing.
+    pub fn is_current(&self) -> bool {
+        self.sqlite.is_current()
+    }
+
     /// Closes the catalog, then lets the folder go.
-    pub(crate) async fn close(self) {
+    pub async fn close(self) {
         self.sqlite.close().await;
         drop(self.lock);
     }
 }
 
 /// The folder, made if it is missing.
-fn made(folder: &Path) -> Result<&Path, Fault> {
-    std::fs::create_dir_all(folder).map_err(unreadable)?;
-    Ok(folder)
+fn made(folder: &Path) -> Result<(), Fault> {
+    std::fs::create_dir_all(folder).map_err(unreadable)
 }
 
 /// A folder of this process cannot be used.
-pub fn unreadable(error: std::io::Error) -> Fault {
+fn unreadable(error: std::io::Error) -> Fault {
     Fault::ours(Kind::StoreUnavailable, "the data folder cannot be used", error)
 }

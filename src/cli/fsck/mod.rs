@@ -1,19 +1,21 @@
 //! `fsck`: proves that the store holds what the catalog says. Reads only, unless it is told to repair.
 
-mod report;
-mod walk;
+mod lines;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use artifactapi::Stores;
+use artifactapi_core::Fault;
+use artifactapi_engine::fsck::{self as engine, Report};
 
-use self::report::Report;
-use self::walk::Walk;
 use super::machine::Machine;
 use super::out::{json, say};
 use super::settings::Layers;
 use super::{Failure, examples};
 
-/// Exit code where damage was found.
-const DAMAGED: u8 = 1;
+/// Times to look where a server starts meanwhile.
+const ATTEMPTS: u32 = 3;
 /// Exit code where nothing could be checked.
 const NOT_RUN: u8 = 2;
 
@@ -52,20 +54,46 @@ pub(crate) async fn run(args: &Args, machine: &Machine) -> Result<(), Failure> {
     if args.json {
         json(&report);
     } else {
-        report.lines().for_each(say);
+        lines::of(&report).for_each(say);
     }
-    if report.is_damaged() {
-        return Err(Failure::with_code("the store is damaged", DAMAGED));
+    match report.exit_code() {
+        0 => Ok(()),
+        damaged => Err(Failure::with_code("the store is damaged", damaged)),
     }
-    Ok(())
 }
 
 async fn checked(args: &Args, machine: &Machine) -> Result<Report, Failure> {
     let config = args.layers.load(machine)?.config;
-    let stores = if args.repair {
-        Stores::open(&config).await?
-    } else {
-        Stores::open_read_only(&config).await?
+    for _ in 0..ATTEMPTS {
+        let stores = if args.repair {
+            Stores::open(&config).await?
+        } else {
+            Stores::open_read_only(&config).await?
+        };
+        let report = look(&stores, args).await;
+        let current = stores.is_current();
+        stores.close().await;
+        if current {
+            return Ok(report?);
+        }
+    }
+    Err(Failure::new(
+        "other processes open and close the catalog all the time",
+    ))
+}
+
+async fn look(stores: &Stores, args: &Args) -> Result<Report, Fault> {
+    let stores = engine::Stores {
+        catalog: Arc::clone(&stores.catalog),
+        blobs: Arc::clone(&stores.blobs),
+        spools: Arc::clone(&stores.spools),
+        clock: Arc::clone(&stores.clock),
     };
-    Ok(Walk::new(&stores, args.repair, args.rehash).run().await?)
+    let options = engine::Options {
+        rehash: args.rehash,
+        repair: args.repair,
+        // A repair has the folder for itself, so that nothing in it belongs to a running write.
+        grace: Duration::ZERO,
+    };
+    engine::fsck(&stores, &options).await
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use artifactapi_core::clock::{Clock, Time};
+use artifactapi_core::digest::Digest;
 use artifactapi_core::entry::EntryKey;
 use artifactapi_core::fault::{Fault, Kind};
 use artifactapi_core::port::blobs::Blobs;
@@ -27,6 +28,8 @@ pub use report::{Damage, Finding, Report};
 const PAGE: u32 = 500;
 /// Dangling entries reported at most; where there are more, the catalog is lost anyway.
 const DANGLING: u32 = 10_000;
+/// Rows read to find one again, as a server may have put others before it.
+const NEAR: u32 = 8;
 /// How old a leftover must be before it is removed.
 const GRACE: Duration = Duration::from_hours(1);
 
@@ -95,8 +98,8 @@ struct Suspect {
 }
 
 enum Suspected {
-    /// A row, whose object is not as it says.
-    Row(BlobRow),
+    /// A row, whose object is not as it says, and the digest of the row before it.
+    Row(BlobRow, Option<Digest>),
     /// An object that no row names, last written at that time.
     Object(Time),
     /// An entry whose blob has no row.
@@ -120,12 +123,7 @@ impl<'s> Check<'s> {
     }
 
     fn suspect(&mut self, damage: Damage, name: impl Into<String>, detail: String, what: Suspected) {
-        let finding = Finding {
-            damage,
-            name: name.into(),
-            detail,
-            repaired: false,
-        };
+        let finding = Finding::new(damage, name.into(), detail);
         self.suspects.push(Suspect { finding, what });
     }
 
@@ -142,8 +140,8 @@ impl<'s> Check<'s> {
     /// Drops what only looked wrong because somebody was writing or collecting at that moment.
     async fn look_again(&mut self) -> Result<(), Fault> {
         let mut confirmed = Vec::new();
-        for suspect in std::mem::take(&mut self.suspects) {
-            if self.still_holds(&suspect).await? {
+        for mut suspect in std::mem::take(&mut self.suspects) {
+            if self.still_holds(&mut suspect).await? {
                 confirmed.push(suspect);
             }
         }
@@ -151,9 +149,19 @@ impl<'s> Check<'s> {
         Ok(())
     }
 
-    async fn still_holds(&self, suspect: &Suspect) -> Result<bool, Fault> {
-        match &suspect.what {
-            Suspected::Row(row) => self.is_known(&row.object).await,
+    async fn still_holds(&self, suspect: &mut Suspect) -> Result<bool, Fault> {
+        match &mut suspect.what {
+            Suspected::Row(row, before) => {
+                let Some(now) = self.row_again(row, before.as_ref()).await? else {
+                    return Ok(false);
+                };
+                *row = now;
+                let Some((damage, detail)) = self.by_size(row).await? else {
+                    return Ok(suspect.finding.kind == Damage::WrongDigest);
+                };
+                suspect.finding = Finding::new(damage, row.object.to_string(), detail);
+                Ok(true)
+            }
             Suspected::Object(_) => {
                 let object = suspect.finding.object();
                 Ok(!self.is_known(&object).await? && self.stores.blobs.size(&object).await?.is_some())
@@ -173,7 +181,7 @@ impl<'s> Check<'s> {
         findings.sort();
         Report {
             findings,
-            counts: self.counts,
+            checked: self.counts,
         }
     }
 }

@@ -19,6 +19,7 @@ impl Check<'_> {
             };
             after = Some(last.object.clone());
             self.counts.objects += page.len() as u64;
+            self.counts.bytes += page.iter().map(|info| info.size).sum::<u64>();
             let names: Vec<_> = page.iter().map(|info| info.object.clone()).collect();
             let known = self.stores.catalog.known_objects(&names).await?;
             let known: HashSet<_> = known.into_iter().collect();

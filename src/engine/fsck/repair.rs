@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use artifactapi_core::entry::{EntryKey, Lifetime};
 use artifactapi_core::fault::Fault;
+use artifactapi_core::key::ObjectName;
 use artifactapi_core::port::catalog::BlobRow;
 
 use super::{Check, Damage, Suspected, spools_fault};
@@ -16,14 +17,14 @@ impl Check<'_> {
         for suspect in &mut suspects {
             let finding = &mut suspect.finding;
             finding.repaired = match &suspect.what {
-                Suspected::Row(row) => self.forget(row, &mut finding.detail).await?,
+                Suspected::Row(row, _) => self.forget(row, &mut finding.detail).await?,
                 Suspected::Object(written) if self.is_old(*written) => {
-                    self.stores.blobs.delete(&finding.object()).await?;
-                    true
+                    let object = finding.object();
+                    self.remove(&object, &mut finding.detail).await
                 }
                 Suspected::Object(_) => false,
                 Suspected::Entry(id) => self.unlink(id).await?,
-                Suspected::Leftover => !left.contains(&(finding.damage, finding.name.clone())),
+                Suspected::Leftover => !left.contains(&(finding.kind, finding.name.clone())),
             };
         }
         self.suspects = suspects;
@@ -39,8 +40,19 @@ impl Check<'_> {
             *detail = format!("{detail}; {hosted} hosted: publish the same bytes again to heal it");
             return Ok(false);
         }
-        self.stores.blobs.delete(&row.object).await?;
+        // What stays because it cannot be removed is in nobody's way any more.
+        self.remove(&row.object, detail).await;
         Ok(true)
+    }
+
+    /// Removes an object. One that cannot be removed does not end the repair of the others.
+    async fn remove(&self, object: &ObjectName, detail: &mut String) -> bool {
+        let removed = self.stores.blobs.delete(object).await;
+        if let Err(fault) = &removed {
+            log::warn!(object = object.as_str(); "an object cannot be removed: {fault:?}");
+            *detail = format!("{detail}; it cannot be removed: {fault}");
+        }
+        removed.is_ok()
     }
 
     /// Removes an entry without bytes, unless it is hosted: that it existed is worth knowing.

@@ -12,11 +12,13 @@ pub enum Damage {
     /// An object has not the number of bytes that its row says.
     WrongSize,
     /// The bytes of an object do not hash to its digest, or cannot be read.
-    FlippedByte,
+    WrongDigest,
     /// An entry names a digest that no row knows.
-    DanglingLink,
-    /// A row that no entry needs has no object.
+    DanglingEntry,
+    /// A row that no entry names has no object; the next entry with the same bytes would name it.
     RowWithoutObject,
+    /// A row marked for deletion has lost its object already.
+    HalfDeleted,
     /// No row knows the object.
     ObjectWithoutRow,
     /// A spool's file was left behind.
@@ -26,25 +28,30 @@ pub enum Damage {
 }
 
 impl Damage {
-    /// Whether bytes that somebody may ask for are lost; otherwise something is merely in the way.
+    /// Whether an answer can be wrong or fail for it; otherwise it merely takes room.
     pub fn is_loss(self) -> bool {
         match self {
-            Self::MissingObject | Self::WrongSize | Self::FlippedByte | Self::DanglingLink => true,
-            Self::RowWithoutObject | Self::ObjectWithoutRow | Self::StaleSpool | Self::HalfWritten => false,
+            Self::MissingObject
+            | Self::WrongSize
+            | Self::WrongDigest
+            | Self::DanglingEntry
+            | Self::RowWithoutObject => true,
+            Self::HalfDeleted | Self::ObjectWithoutRow | Self::StaleSpool | Self::HalfWritten => false,
         }
     }
 
-    /// Its name in reports.
+    /// Its name in reports, as documents have it, too.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::MissingObject => "missing object",
-            Self::WrongSize => "wrong size",
-            Self::FlippedByte => "flipped byte",
-            Self::DanglingLink => "dangling link",
-            Self::RowWithoutObject => "row without object",
-            Self::ObjectWithoutRow => "object without row",
-            Self::StaleSpool => "stale spool",
-            Self::HalfWritten => "half-written temporary",
+            Self::MissingObject => "missing_object",
+            Self::WrongSize => "wrong_size",
+            Self::WrongDigest => "wrong_digest",
+            Self::DanglingEntry => "dangling_entry",
+            Self::RowWithoutObject => "row_without_object",
+            Self::HalfDeleted => "half_deleted",
+            Self::ObjectWithoutRow => "object_without_row",
+            Self::StaleSpool => "stale_spool",
+            Self::HalfWritten => "half_written",
         }
     }
 }
@@ -53,16 +60,28 @@ impl Damage {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
     /// What is wrong.
-    pub damage: Damage,
+    pub kind: Damage,
     /// The object, the entry (`repository/path`) or the file.
     pub name: String,
     /// More about it, for people.
     pub detail: String,
+    /// Whether an answer can be wrong or fail for it.
+    pub damage: bool,
     /// Whether it has been repaired.
     pub repaired: bool,
 }
 
 impl Finding {
+    pub(super) fn new(kind: Damage, name: String, detail: String) -> Self {
+        Self {
+            kind,
+            name,
+            detail,
+            damage: kind.is_loss(),
+            repaired: false,
+        }
+    }
+
     /// The name as an object's.
     pub(super) fn object(&self) -> ObjectName {
         ObjectName::stored(self.name.clone())
@@ -76,26 +95,27 @@ pub struct Counts {
     pub rows: u64,
     /// Objects.
     pub objects: u64,
-    /// Bytes read and hashed.
-    pub bytes_hashed: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Bytes whose digest was computed anew.
+    pub rehashed: u64,
 }
 
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Everything found, losses first, then by name.
-    pub findings: Vec<Finding>,
     /// How much was looked at.
-    #[serde(flatten)]
-    pub counts: Counts,
+    pub checked: Counts,
+    /// Everything found, damage first, then by name.
+    pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// The exit code of the command: 0 where nothing is lost (leftovers may be reclaimed at any time), 1 where
+    /// The exit code of the command: 0 where nothing is damaged (waste may be reclaimed at any time), 1 where
     /// something is and was not repaired. That the check could not run is 2, and no report.
     pub fn exit_code(&self) -> u8 {
-        let lost = |finding: &Finding| finding.damage.is_loss() && !finding.repaired;
-        u8::from(self.findings.iter().any(lost))
+        let left = |finding: &Finding| finding.damage && !finding.repaired;
+        u8::from(self.findings.iter().any(left))
     }
 
     /// Whether nothing at all was found.

@@ -1,53 +1,66 @@
 //! From rows to objects: is everything there that the catalog promises.
 
-use artifactapi_core::digest::Hasher;
+use artifactapi_core::digest::{Digest, Hasher};
 use artifactapi_core::fault::Fault;
 use artifactapi_core::port::catalog::BlobRow;
 use futures_util::TryStreamExt as _;
 
-use super::{Check, DANGLING, Damage, PAGE, Suspected};
+use super::{Check, DANGLING, Damage, NEAR, PAGE, Suspected};
 
 impl Check<'_> {
     /// Compares every blob row with its object.
     pub(super) async fn rows(&mut self) -> Result<(), Fault> {
-        let mut after = None;
+        let mut before: Option<Digest> = None;
         loop {
-            let rows = self.stores.catalog.blobs(after.as_ref(), PAGE).await?;
-            let Some(last) = rows.last() else {
+            let rows = self.stores.catalog.blobs(before.as_ref(), PAGE).await?;
+            if rows.is_empty() {
                 return Ok(());
-            };
-            after = Some(last.digest.clone());
+            }
             for row in rows {
                 self.counts.rows += 1;
-                self.row(row).await?;
+                let digest = row.digest.clone();
+                self.row(row, before.replace(digest)).await?;
             }
         }
     }
 
-    async fn row(&mut self, row: BlobRow) -> Result<(), Fault> {
-        let named = match row.references {
-            0 => "no entry names it".to_owned(),
-            1 => "1 entry names it".to_owned(),
-            many => format!("{many} entries name it"),
-        };
-        let found = match self.stores.blobs.size(&row.object).await? {
-            None if row.references == 0 => Some((Damage::RowWithoutObject, named)),
-            None => Some((Damage::MissingObject, named)),
+    async fn row(&mut self, row: BlobRow, before: Option<Digest>) -> Result<(), Fault> {
+        let mut found = self.by_size(&row).await?;
+        if found.is_none() && self.options.rehash {
+            let wrong = self.wrong_bytes(&row).await?;
+            found = wrong.map(|wrong| (Damage::WrongDigest, format!("{wrong}; {}", named(&row))));
+        }
+        if let Some((damage, detail)) = found {
+            let name = row.object.to_string();
+            self.suspect(damage, name, detail, Suspected::Row(row, before));
+        }
+        Ok(())
+    }
+
+    /// What is wrong with an object as far as its size tells.
+    pub(super) async fn by_size(&self, row: &BlobRow) -> Result<Option<(Damage, String)>, Fault> {
+        let named = named(row);
+        Ok(match self.stores.blobs.size(&row.object).await? {
+            None if row.references > 0 => Some((Damage::MissingObject, named)),
+            None if row.deleting => Some((Damage::HalfDeleted, named)),
+            None => Some((Damage::RowWithoutObject, named)),
             Some(size) if size != row.size => {
                 let detail = format!("{size} bytes instead of {}; {named}", row.size);
                 Some((Damage::WrongSize, detail))
             }
-            Some(_) if self.options.rehash => {
-                let wrong = self.wrong_bytes(&row).await?;
-                wrong.map(|wrong| (Damage::FlippedByte, format!("{wrong}; {named}")))
-            }
             Some(_) => None,
-        };
-        if let Some((damage, detail)) = found {
-            let name = row.object.to_string();
-            self.suspect(damage, name, detail, Suspected::Row(row));
-        }
-        Ok(())
+        })
+    }
+
+    /// The row as it is now, unless it has gone or names another object.
+    pub(super) async fn row_again(
+        &self,
+        row: &BlobRow,
+        before: Option<&Digest>,
+    ) -> Result<Option<BlobRow>, Fault> {
+        let near = self.stores.catalog.blobs(before, NEAR).await?;
+        let same = |now: &BlobRow| now.digest == row.digest && now.object == row.object;
+        Ok(near.into_iter().find(same))
     }
 
     /// What is wrong with the bytes of an object, if anything is.
@@ -74,7 +87,7 @@ impl Check<'_> {
         };
         let mut hasher = Hasher::new([row.digest.alg()]);
         while let Some(piece) = bytes.try_next().await? {
-            self.counts.bytes_hashed += piece.len() as u64;
+            self.counts.rehashed += piece.len() as u64;
             hasher.update(&piece);
         }
         let found = hasher.finish();
@@ -90,8 +103,16 @@ impl Check<'_> {
                 None => continue,
             };
             let name = self.entry_name(&id);
-            self.suspect(Damage::DanglingLink, name, detail, Suspected::Entry(id));
+            self.suspect(Damage::DanglingEntry, name, detail, Suspected::Entry(id));
         }
         Ok(())
+    }
+}
+
+fn named(row: &BlobRow) -> String {
+    match row.references {
+        0 => "no entry names it".to_owned(),
+        1 => "1 entry names it".to_owned(),
+        many => format!("{many} entries name it"),
     }
 }

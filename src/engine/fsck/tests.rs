@@ -2,6 +2,8 @@
 
 mod rig;
 
+use std::collections::HashSet;
+
 use artifactapi_core::entry::Lifetime;
 use artifactapi_core::key::{Key, ObjectName};
 use artifactapi_store::catalog::sqlite::Sqlite;
@@ -38,9 +40,9 @@ async fn a_sound_store_is_clean() {
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(
         (
-            report.counts.rows,
-            report.counts.objects,
-            report.counts.bytes_hashed
+            report.checked.rows,
+            report.checked.objects,
+            report.checked.rehashed
         ),
         (3, 3, 3)
     );
@@ -48,12 +50,16 @@ async fn a_sound_store_is_clean() {
 }
 
 #[tokio::test]
-async fn all_eight_kinds_are_reported_exactly() {
+async fn all_nine_kinds_are_reported_exactly() {
     let rig = Rig::new().await;
     rig.cached("sound", "sound").await;
     let planted = rig.all().await;
-    let kinds: Vec<_> = planted.iter().map(|(damage, _)| damage.as_str()).collect();
-    assert_eq!(kinds.len(), 8);
+    for (kind, _) in &planted {
+        let name = serde_json::to_value(kind).unwrap();
+        assert_eq!(name, kind.as_str(), "one name for people and programs");
+    }
+    let kinds: HashSet<_> = planted.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds.len(), 9);
     assert_eq!(rig.found(REHASH).await, planted);
     assert_eq!(rig.found(REHASH).await, planted, "looking changes nothing");
     assert_eq!(rig.run(REHASH).await.exit_code(), 1);
@@ -61,16 +67,17 @@ async fn all_eight_kinds_are_reported_exactly() {
 
 #[tokio::test]
 async fn each_kind_alone_has_its_exit_code() {
-    for (n, code) in [1, 1, 1, 1, 0, 0, 0, 0].into_iter().enumerate() {
+    for (n, code) in [1, 1, 1, 1, 1, 0, 0, 0, 0].into_iter().enumerate() {
         let rig = Rig::new().await;
         let planted = match n {
             0 => rig.missing_object(Lifetime::Hosted).await,
             1 => rig.wrong_size().await,
-            2 => rig.flipped_byte().await,
-            3 => rig.dangling_link().await,
+            2 => rig.wrong_digest().await,
+            3 => rig.dangling_entry().await,
             4 => rig.row_without_object().await,
-            5 => rig.object_without_row().await,
-            6 => rig.stale_spool(),
+            5 => rig.half_deleted().await,
+            6 => rig.object_without_row().await,
+            7 => rig.stale_spool(),
             _ => rig.half_written(),
         };
         assert_eq!(rig.found(REHASH).await, std::slice::from_ref(&planted));
@@ -83,11 +90,41 @@ async fn each_kind_alone_has_its_exit_code() {
 #[tokio::test]
 async fn bytes_are_read_only_when_asked_for() {
     let rig = Rig::new().await;
-    let flipped = rig.flipped_byte().await;
+    let flipped = rig.wrong_digest().await;
     let report = rig.run(READ).await;
     assert!(report.is_clean());
-    assert_eq!(report.counts.bytes_hashed, 0);
+    assert_eq!(report.checked.rehashed, 0);
     assert_eq!(rig.found(REHASH).await, [flipped]);
+}
+
+/// A folder in the place of a file has a size and can be opened, but not be read.
+#[tokio::test]
+async fn bytes_that_cannot_be_read_are_damage_and_the_rest_is_checked() {
+    let rig = Rig::new().await;
+    let sample = rig.dir.path().join("sample");
+    std::fs::create_dir_all(sample.join("in it")).unwrap();
+    let size = std::fs::metadata(&sample).unwrap().len();
+    let entry = rig
+        .cached("unreadable", &"x".repeat(usize::try_from(size).unwrap()))
+        .await;
+    let sound = rig.cached("sound", "sound").await;
+    rig.lose(&entry.object).await;
+    std::fs::create_dir_all(rig.file(&entry.object).join("in it")).unwrap();
+    let report = rig.run(REHASH).await;
+    assert_eq!(report.exit_code(), 1);
+    assert!(report.findings[0].detail.contains("cannot be read"), "{report:?}");
+    assert_eq!(
+        rig.found(REHASH).await,
+        [(Damage::WrongDigest, entry.object.to_string())]
+    );
+    assert_eq!(report.checked.rehashed, sound.size);
+    let repaired = rig.run(REPAIR).await;
+    assert_eq!(repaired.exit_code(), 0, "{repaired:?}");
+    assert!(
+        repaired.findings[0].detail.contains("cannot be removed"),
+        "{repaired:?}"
+    );
+    assert_eq!(rig.entry(&entry).await, None);
 }
 
 #[tokio::test]
@@ -99,7 +136,7 @@ async fn a_repair_removes_leftovers_and_forgets_damaged_copies() {
     let found: Vec<_> = report
         .findings
         .iter()
-        .map(|finding| (finding.damage, finding.name.clone()))
+        .map(|finding| (finding.kind, finding.name.clone()))
         .collect();
     assert_eq!(found, planted);
     let left: Vec<_> = report
@@ -109,14 +146,14 @@ async fn a_repair_removes_leftovers_and_forgets_damaged_copies() {
         .collect();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(
-        left[0].damage,
-        Damage::DanglingLink,
+        left[0].kind,
+        Damage::DanglingEntry,
         "hosted bytes cannot be fetched again"
     );
     assert_eq!(report.exit_code(), 1);
     assert_eq!(
         rig.found(REHASH).await,
-        [(Damage::DanglingLink, "files/dir/dangling".to_owned())]
+        [(Damage::DanglingEntry, "files/dir/dangling".to_owned())]
     );
     assert_eq!(rig.entry(&sound).await, Some(sound));
     for path in ["missing", "short", "flipped"] {
@@ -164,7 +201,7 @@ async fn damaged_hosted_bytes_wait_for_their_publisher() {
     assert_eq!(report.exit_code(), 1);
     assert!(report.findings[0].detail.contains("1 hosted"), "{report:?}");
     let left = rig.found(READ).await;
-    let link = (Damage::DanglingLink, "files/wheel".to_owned());
+    let link = (Damage::DanglingEntry, "files/wheel".to_owned());
     let orphan = (Damage::ObjectWithoutRow, entry.object.to_string());
     assert_eq!(left, [link, orphan]);
     let again = rig.put("wheel", "0123456780", Lifetime::Hosted).await;
@@ -237,14 +274,13 @@ async fn reports_are_documents() {
     let document = serde_json::to_value(rig.run(READ).await).unwrap();
     let wanted = serde_json::json!({
         "findings": [{
-            "damage": "missing_object",
+            "kind": "missing_object",
             "name": object,
             "detail": "1 entry names it",
+            "damage": true,
             "repaired": false,
         }],
-        "rows": 1,
-        "objects": 0,
-        "bytes_hashed": 0,
+        "checked": { "rows": 1, "objects": 0, "bytes": 0, "rehashed": 0 },
     });
     assert_eq!(document, wanted);
 }

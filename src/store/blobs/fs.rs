@@ -38,6 +38,8 @@ pub struct Folder {
 struct Inner {
     root: PathBuf,
     tmp: PathBuf,
+    /// Whether nothing may be changed.
+    read_only: bool,
     /// Folders known to be on the disk with all that leads to them.
     durable: Mutex<HashSet<PathBuf>>,
 }
@@ -46,6 +48,15 @@ impl Folder {
     /// Opens the folder and makes it if it is missing. Fails where it cannot be written.
     pub fn open(root: PathBuf) -> Result<Self, Fault> {
         let inner = Inner::open(root).map_err(disk)?;
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Opens a folder that is there, beside a server or alone, and never changes anything in it. Every method that
+    /// would write fails.
+    pub fn open_read_only(root: &Path) -> Result<Self, Fault> {
+        let inner = Inner::open_read_only(root).map_err(disk)?;
         Ok(Self {
             inner: Arc::new(inner),
         })
@@ -69,13 +80,32 @@ impl Inner {
         if let Some(Ok(above)) = root.parent().map(File::open) {
             above.sync_all()?;
         }
-        let inner = Self {
-            tmp: root.join("tmp"),
-            root,
-            durable: Mutex::default(),
-        };
+        let inner = Self::at(root, false);
         inner.probe()?;
         Ok(inner)
+    }
+
+    fn open_read_only(root: &Path) -> io::Result<Self> {
+        let inner = Self::at(fs::canonicalize(root)?, true);
+        inner.probe()?;
+        Ok(inner)
+    }
+
+    fn at(root: PathBuf, read_only: bool) -> Self {
+        Self {
+            tmp: root.join("tmp"),
+            root,
+            read_only,
+            durable: Mutex::default(),
+        }
+    }
+
+    /// Fails where nothing may be changed.
+    fn changeable(&self) -> io::Result<()> {
+        if self.read_only {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
+        Ok(())
     }
 
     /// Where an object lies; `None` for a name that is no object's.
@@ -113,8 +143,11 @@ impl Inner {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes and removes a file.
+    /// Writes and removes a file, or only looks into the folder where nothing may be changed.
     fn probe(&self) -> io::Result<()> {
+        if self.read_only {
+            return fs::read_dir(&self.root).map(drop);
+        }
         let (path, mut file) = write::temporary(&self.tmp)?;
         file.write_all(b"probe")?;
         fs::remove_file(path)
@@ -128,6 +161,7 @@ impl Blobs for Folder {
             .inner
             .path(object)
             .ok_or_else(|| Fault::ours(Kind::Internal, "not the name of an object", object))?;
+        self.inner.changeable().map_err(disk)?;
         Ok(Box::new(write::Writer::new(Arc::clone(&self.inner), target)))
     }
 
@@ -160,8 +194,11 @@ impl Blobs for Folder {
         let Some(path) = self.inner.path(object) else {
             return Ok(false);
         };
-        self.with(move |_| Ok(gone_is_none(fs::remove_file(path))?.is_some()))
-            .await
+        self.with(move |inner| {
+            inner.changeable()?;
+            Ok(gone_is_none(fs::remove_file(path))?.is_some())
+        })
+        .await
     }
 
     async fn list(
@@ -179,7 +216,11 @@ impl Blobs for Folder {
     }
 
     async fn sweep(&self, older_than: Time) -> Result<u64, Fault> {
-        self.with(move |inner| write::sweep(&inner.tmp, older_than)).await
+        self.with(move |inner| {
+            inner.changeable()?;
+            write::sweep(&inner.tmp, older_than)
+        })
+        .await
     }
 
     async fn leftovers(&self, older_than: Time) -> Result<Vec<String>, Fault> {

@@ -3,6 +3,8 @@
 //! What is acknowledged is on the disk (`synchronous=FULL`). Every transaction that writes begins as a writer, so
 //! that it never fails half-way for having read first. One process per file is the data folder's lock's business.
 
+mod quiet;
+
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -17,6 +19,7 @@ use sqlx::ConnectOptions as _;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+use self::quiet::Quiet;
 use super::migrate;
 use crate::trouble::catalog;
 
@@ -38,6 +41,8 @@ pub struct Sqlite {
     pub(super) read: SqlitePool,
     pub(super) write: SqlitePool,
     clock: Arc<dyn Clock>,
+    /// Where it was opened for reading and no process had it open.
+    quiet: Option<Quiet>,
 }
 
 impl Sqlite {
@@ -65,12 +70,24 @@ impl Sqlite {
         migrate::apply(&mut tx, migrate::SQLITE, clock.now()).await?;
         tx.commit().await.map_err(catalog)?;
         let read = pool(options.pragma("query_only", "ON"), READERS).await?;
-        Ok(Self { read, write, clock })
+        Ok(Self {
+            read,
+            write,
+            clock,
+            quiet: None,
+        })
     }
 
     /// Opens an existing file without writing to it, beside a server or alone. Every method that would write fails.
+    /// Where no process has it open, no file is made beside it either; [`is_current`](Self::is_current) says whether
+    /// that lasted.
     pub async fn open_read_only(file: &Path) -> Result<Self, Fault> {
-        let read = pool(options_for(file).read_only(true).pragma("query_only", "ON"), 2).await?;
+        let quiet = Quiet::of(file).map_err(catalog)?;
+        let options = options_for(file)
+            .read_only(true)
+            .immutable(quiet.is_some())
+            .pragma("query_only", "ON");
+        let read = pool(options, 2).await?;
         let mut db = read.acquire().await.map_err(catalog)?;
         migrate::verify(&mut db, migrate::SQLITE).await?;
         drop(db);
@@ -78,7 +95,14 @@ impl Sqlite {
             write: read.clone(),
             read,
             clock: SystemClock::shared(),
+            quiet,
         })
+    }
+
+    /// Whether what is read is what the file holds. Not so where it was opened for reading alone and another process
+    /// has changed it since: what was read then may never have been true together.
+    pub fn is_current(&self) -> bool {
+        self.quiet.as_ref().is_none_or(Quiet::lasts)
     }
 
     /// Closes all connections; the write-ahead log is folded into the file.

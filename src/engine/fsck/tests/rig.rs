@@ -102,6 +102,16 @@ impl Rig {
         assert!(self.stores.blobs.delete(object).await.unwrap());
     }
 
+    /// Where an object lies.
+    pub(super) fn file(&self, object: &ObjectName) -> std::path::PathBuf {
+        let parts: Vec<_> = object.as_str().split('/').collect();
+        let [blobs, alg, hex, generation] = parts[..] else {
+            panic!("{object} is no blob");
+        };
+        let dir = self.dir.path().join("objects").join(blobs).join(alg);
+        dir.join(&hex[..2]).join(format!("{hex}_{generation}"))
+    }
+
     pub(super) async fn run(&self, options: Options) -> Report {
         fsck(&self.stores, &options).await.unwrap()
     }
@@ -109,14 +119,14 @@ impl Rig {
     /// Damage and name of everything found.
     pub(super) async fn found(&self, options: Options) -> Vec<(Damage, String)> {
         let findings = self.run(options).await.findings.into_iter();
-        findings.map(|finding| (finding.damage, finding.name)).collect()
+        findings.map(|finding| (finding.kind, finding.name)).collect()
     }
 
     pub(super) async fn entry(&self, entry: &Entry) -> Option<Entry> {
         self.stores.catalog.entry(&entry.id).await.unwrap()
     }
 
-    // The eight kinds. Each gives what must be found.
+    // The nine kinds. Each gives what must be found.
 
     pub(super) async fn missing_object(&self, lifetime: Lifetime) -> (Damage, String) {
         let entry = self.put("missing", "missing", lifetime).await;
@@ -130,17 +140,17 @@ impl Rig {
         (Damage::WrongSize, entry.object.to_string())
     }
 
-    pub(super) async fn flipped_byte(&self) -> (Damage, String) {
+    pub(super) async fn wrong_digest(&self) -> (Damage, String) {
         let entry = self.cached("flipped", "0123456780").await;
         self.write(&entry.object, "0123456781").await;
-        (Damage::FlippedByte, entry.object.to_string())
+        (Damage::WrongDigest, entry.object.to_string())
     }
 
-    pub(super) async fn dangling_link(&self) -> (Damage, String) {
+    pub(super) async fn dangling_entry(&self) -> (Damage, String) {
         let entry = self.put("dir/dangling", "dangling", Lifetime::Hosted).await;
         self.stores.catalog.condemn(&entry.object).await.unwrap();
         self.lose(&entry.object).await;
-        (Damage::DanglingLink, "files/dir/dangling".to_owned())
+        (Damage::DanglingEntry, "files/dir/dangling".to_owned())
     }
 
     pub(super) async fn row_without_object(&self) -> (Damage, String) {
@@ -152,6 +162,16 @@ impl Rig {
             .unwrap();
         self.lose(&entry.object).await;
         (Damage::RowWithoutObject, entry.object.to_string())
+    }
+
+    pub(super) async fn half_deleted(&self) -> (Damage, String) {
+        let entry = self.cached("collected", "collected").await;
+        let gone = [(entry.id, None)];
+        self.stores.catalog.remove(&gone, false).await.unwrap();
+        let marked = self.stores.catalog.begin_deleting(Time(i64::MAX), 10).await;
+        assert_eq!(marked.unwrap().len(), 1);
+        self.lose(&entry.object).await;
+        (Damage::HalfDeleted, entry.object.to_string())
     }
 
     pub(super) async fn object_without_row(&self) -> (Damage, String) {
@@ -171,14 +191,17 @@ impl Rig {
         (Damage::HalfWritten, "4711-abc".to_owned())
     }
 
-    /// Plants all eight; gives what must be found, in order.
+    /// Plants all nine; gives what must be found, in order.
     pub(super) async fn all(&self) -> Vec<(Damage, String)> {
+        // First, as it marks every row that no entry names.
+        let half_deleted = self.half_deleted().await;
         vec![
             self.missing_object(Lifetime::Immutable).await,
             self.wrong_size().await,
-            self.flipped_byte().await,
-            self.dangling_link().await,
+            self.wrong_digest().await,
+            self.dangling_entry().await,
             self.row_without_object().await,
+            half_deleted,
             self.object_without_row().await,
             self.stale_spool(),
             self.half_written(),

@@ -88,9 +88,10 @@ async fn a_reader_keeps_an_object_that_is_deleted_under_it() {
 
 #[tokio::test]
 async fn a_truncated_object_never_ends_like_a_whole_one() {
+    static BODY: [u8; 1_000_000] = [7; 1_000_000];
     let (_dir, folder) = folder();
     let name = object(1);
-    put(&folder, &name, &[7; 1_000_000]).await;
+    put(&folder, &name, &BODY).await;
     let file = File::options()
         .write(true)
         .open(folder.inner.path(&name).unwrap())
@@ -102,6 +103,26 @@ async fn a_truncated_object_never_ends_like_a_whole_one() {
     let again = folder.open(&name, Some(0..1_000_000)).await.unwrap();
     assert!(again.is_none(), "known to be cut");
     assert!(folder.open(&name, Some(0..900_000)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_folder_open_for_reading_is_never_changed() {
+    let (dir, folder) = folder();
+    put(&folder, &object(1), b"x").await;
+    let root = dir.path().join("objects");
+    fs::remove_dir(root.join("tmp")).unwrap();
+    let reading = Folder::open_read_only(&root).unwrap();
+    reading.check().await.unwrap();
+    assert_eq!(reading.size(&object(1)).await.unwrap(), Some(1));
+    assert_eq!(reading.list("", None, 9).await.unwrap().len(), 1);
+    assert_eq!(reading.leftovers(EVER).await.unwrap(), Vec::<String>::new());
+    assert!(reading.create(&object(2)).await.is_err());
+    assert!(reading.delete(&object(1)).await.is_err());
+    assert!(reading.sweep(EVER).await.is_err());
+    assert_eq!(reading.size(&object(1)).await.unwrap(), Some(1));
+    assert!(!root.join("tmp").exists());
+    assert!(Folder::open_read_only(&dir.path().join("nowhere")).is_err());
+    assert!(!dir.path().join("nowhere").exists());
 }
 
 #[tokio::test]

@@ -184,6 +184,27 @@ async fn reading_beside_a_server_sees_its_commits_and_writes_nothing() {
 }
 
 #[tokio::test]
+async fn reading_alone_makes_no_file_and_knows_when_a_server_comes() {
+    let fresh = Fresh::new();
+    fresh.open().await.close().await;
+    let files = || std::fs::read_dir(fresh.file().parent().unwrap()).unwrap().count();
+    let before = files();
+    let alone = Sqlite::open_read_only(&fresh.file()).await.unwrap();
+    assert_eq!(alone.setting("name").await.unwrap(), None);
+    assert_eq!(files(), before);
+    assert!(alone.is_current());
+    let server = fresh.open().await;
+    assert!(!alone.is_current(), "it is there");
+    let beside = Sqlite::open_read_only(&fresh.file()).await.unwrap();
+    server.settle("name", "value").await.unwrap();
+    assert!(beside.is_current());
+    beside.close().await;
+    server.close().await;
+    assert!(!alone.is_current(), "it was there");
+    assert!(server.is_current());
+}
+
+#[tokio::test]
 async fn an_empty_file_is_no_catalog_to_read() {
     let fresh = Fresh::new();
     std::fs::write(fresh.file(), b"").unwrap();
