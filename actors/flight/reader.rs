@@ -17,6 +17,9 @@ use super::{Progress, Stage};
 /// Most bytes of one read. A flight may have hundreds of readers, each with a chunk and a copy of it in the buffer of
 /// its connection, so this is small.
 const CHUNK: usize = 32 * 1024;
+/// Bytes at hand that one reader takes before others on its thread have their turn: a reader that catches up would
+/// otherwise keep newcomers from their first byte.
+const TURN: usize = 128 * 1024;
 
 /// Reads a spool behind its writer.
 pub(super) struct Reader {
@@ -24,6 +27,8 @@ pub(super) struct Reader {
     spool: Arc<Spool>,
     at: u64,
     end: u64,
+    /// Bytes taken in this turn.
+    taken: usize,
 }
 
 /// What a reader may do now.
@@ -44,6 +49,7 @@ impl Reader {
             spool,
             at: span.start,
             end: span.end,
+            taken: 0,
         }
     }
 
@@ -83,8 +89,13 @@ impl Reader {
 
     async fn read(&mut self, until: u64) -> Result<Bytes, Fault> {
         let max = usize::try_from(until - self.at).map_or(CHUNK, |left| left.min(CHUNK));
+        if self.taken >= TURN {
+            self.taken = 0;
+            tokio::task::yield_now().await;
+        }
         if let Some(bytes) = self.spool.latest(self.at, max) {
             self.at += bytes.len() as u64;
+            self.taken += bytes.len();
             return Ok(bytes);
         }
         let (spool, at) = (Arc::clone(&self.spool), self.at);

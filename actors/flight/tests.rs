@@ -63,14 +63,20 @@ impl Hand {
     }
 }
 
-/// Everything a reader gives without waiting; whether it ended, and how.
+/// Everything a reader gives without waiting for the writer; whether it ended, and how. A reader that only lets others
+/// have their turn is asked again.
 fn drain(body: &mut ByteStream, got: &mut Vec<u8>) -> Option<Result<(), Fault>> {
+    let mut waited = false;
     loop {
         match body.next().now_or_never() {
-            None => return None,
+            None if waited => return None,
+            None => waited = true,
             Some(None) => return Some(Ok(())),
             Some(Some(Err(fault))) => return Some(Err(fault)),
-            Some(Some(Ok(bytes))) => got.extend_from_slice(&bytes),
+            Some(Some(Ok(bytes))) => {
+                waited = false;
+                got.extend_from_slice(&bytes);
+            }
         }
     }
 }
@@ -239,6 +245,23 @@ async fn a_confirmed_copy_has_no_body_here() {
         .unwrap_err();
     assert_eq!((fault.kind, fault.retry), (Kind::Internal, Retry::Never));
     assert_eq!(flight.ticket.verified().await.err().unwrap().kind, Kind::Internal);
+}
+
+#[actix::test]
+async fn a_reader_that_catches_up_lets_others_have_their_turn() {
+    let hand = hand();
+    let data = pattern(1_000_000);
+    hand.open(Some(1_000_000));
+    hand.write(&data);
+    hand.verify();
+    let (mut body, mut got, mut turns) = (hand.ticket.body(None), 0, 0);
+    while got < data.len() {
+        match body.next().now_or_never() {
+            Some(chunk) => got += chunk.unwrap().unwrap().len(),
+            None => turns += 1,
+        }
+    }
+    assert!(turns >= 6, "one turn in 128 KiB or so, not {turns} in all");
 }
 
 #[actix::test]
