@@ -8,11 +8,11 @@ use async_trait::async_trait;
 
 use crate::attempt;
 use crate::clients::Identities;
-use crate::io::Io;
 use crate::permits::{Limits, Permits};
 use crate::resolver::{Names, SystemNames};
 use crate::settings::Settings;
 use crate::tls::Trusted;
+use artifactapi_io::Io;
 
 /// The client for strangers. Cheap to share; bodies outlive it.
 pub struct Client {

@@ -17,7 +17,6 @@ mod complete;
 mod decode;
 mod egress;
 mod fields;
-mod io;
 mod permits;
 mod redirects;
 mod resolver;

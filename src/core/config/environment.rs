@@ -16,6 +16,20 @@ const ALIASES: &[(&str, &str)] = &[
     ("ARTIFACTAPI_PUBLIC_URL", "server.public_url"),
     ("ARTIFACTAPI_DATA_DIR", "store.data_dir"),
     ("ARTIFACTAPI_ADMIN_TOKEN", "access.admin_token"),
+    ("ARTIFACTAPI_SECRET_KEY", "store.secret_key"),
+    ("ARTIFACTAPI_SECRET_KEY_FILE", "store.secret_key_file"),
+    ("DBHOST", "postgresql.host"),
+    ("DBPORT", "postgresql.port"),
+    ("DBUSER", "postgresql.user"),
+    ("DBPASS", "postgresql.password"),
+    ("DBNAME", "postgresql.database"),
+    ("REDIS_URL", "redis.url"),
+    ("MINIO_ENDPOINT", "s3.endpoint"),
+    ("MINIO_ACCESS_KEY", "s3.access_key"),
+    ("MINIO_SECRET_KEY", "s3.secret_key"),
+    ("MINIO_BUCKET", "s3.bucket"),
+    ("MINIO_SECURE", "s3.secure"),
+    ("MINIO_REGION", "s3.region"),
 ];
 
 /// Read by the commands that speak to a server, or by the program before its settings.
@@ -23,17 +37,6 @@ const ELSEWHERE: &[&str] = &["ARTIFACTAPI_CONFIG", "ARTIFACTAPI_URL", "ARTIFACTA
 
 /// What Kubernetes sets in every pod where a service is called like the program.
 const ORCHESTRATOR: &[&str] = &["ARTIFACTAPI_SERVICE_", "ARTIFACTAPI_PORT"];
-
-/// Beginnings of names that configure a store which this build does not have.
-const OTHER_STORES: &[&str] = &[
-    "DBHOST",
-    "DBPORT",
-    "DBUSER",
-    "DBPASS",
-    "DBNAME",
-    "REDIS_URL",
-    "MINIO_",
-];
 
 /// The variables that mean a setting, as (variable, dotted key, value), and complaints about those that should.
 /// An empty variable counts as unset.
@@ -44,9 +47,6 @@ pub(super) fn read(env: &BTreeMap<String, String>) -> (Vec<(&str, String, &str)>
         let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| name.starts_with(beginning));
         if let Some(key) = names.get(name.as_str()) {
             found.push((name.as_str(), key.clone(), value.as_str()));
-        } else if begins(OTHER_STORES) {
-            let reason = "is set, but this build has only the embedded stores; unset it";
-            errors.push(FieldError::new(name, reason));
         } else if name.starts_with(PREFIX) && !ELSEWHERE.contains(&name.as_str()) && !begins(ORCHESTRATOR) {
             errors.push(FieldError::new(name, "is no setting of this build"));
         }

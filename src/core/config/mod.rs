@@ -11,6 +11,9 @@ mod environment;
 mod gc;
 mod load;
 mod log;
+mod postgresql;
+mod redis;
+mod s3;
 mod section;
 mod server;
 mod store;
@@ -23,6 +26,9 @@ pub use self::deadlines::Deadlines;
 pub use self::gc::Gc;
 pub use self::load::{Loaded, Origin};
 pub use self::log::{Log, LogFormat, LogLevel};
+pub use self::postgresql::Postgresql;
+pub use self::redis::Redis;
+pub use self::s3::S3;
 pub use self::server::{Bind, Server};
 pub use self::store::Store;
 pub use self::upstream::Upstream;
@@ -36,6 +42,12 @@ pub struct Config {
     pub server: Server,
     /// `[store]`
     pub store: Store,
+    /// `[postgresql]`
+    pub postgresql: Postgresql,
+    /// `[redis]`
+    pub redis: Redis,
+    /// `[s3]`
+    pub s3: S3,
     /// `[deadlines]`
     pub deadlines: Deadlines,
     /// `[upstream]`
@@ -63,10 +75,13 @@ impl Config {
         self.sections().into_iter().flat_map(dotted).collect()
     }
 
-    fn sections(&self) -> [&dyn Section; 8] {
+    fn sections(&self) -> [&dyn Section; 11] {
         [
             &self.server,
             &self.store,
+            &self.postgresql,
+            &self.redis,
+            &self.s3,
             &self.deadlines,
             &self.upstream,
             &self.cache,
@@ -77,9 +92,12 @@ impl Config {
     }
 
     fn section_mut(&mut self, name: &str) -> Option<&mut dyn Section> {
-        let sections: [&mut dyn Section; 8] = [
+        let sections: [&mut dyn Section; 11] = [
             &mut self.server,
             &mut self.store,
+            &mut self.postgresql,
+            &mut self.redis,
+            &mut self.s3,
             &mut self.deadlines,
             &mut self.upstream,
             &mut self.cache,

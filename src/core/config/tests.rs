@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::fault::FieldError;
+use crate::repository::Secret;
 
 const EXAMPLE: &str = include_str!("../../../config/artifactapi.toml");
 
@@ -131,14 +132,53 @@ fn unknown_keys_are_errors_that_name_them_and_their_layer() {
 }
 
 #[test]
-fn stores_that_this_build_lacks_are_refused_aloud() {
-    for name in ["DBHOST", "DBNAME", "REDIS_URL", "MINIO_ENDPOINT", "MINIO_BUCKET"] {
-        assert_says(
-            &errors(&[], &[(name, "x")], &[]),
-            name,
-            &["only the embedded stores"],
-        );
-    }
+fn variables_of_the_three_servers_keep_their_meaning() {
+    let env = [
+        ("DBHOST", "db.example"),
+        ("DBPORT", "5433"),
+        ("DBUSER", "u"),
+        ("DBPASS", "p"),
+        ("DBNAME", "n"),
+        ("REDIS_URL", "redis://hints.example/3"),
+        ("MINIO_ENDPOINT", "objects.example:9000"),
+        ("MINIO_ACCESS_KEY", "a"),
+        ("MINIO_SECRET_KEY", "s"),
+        ("MINIO_BUCKET", "b"),
+        ("MINIO_SECURE", "true"),
+        ("MINIO_REGION", "r"),
+    ];
+    let config = load(&[], &env, &[]).unwrap().config;
+    let database = &config.postgresql;
+    assert_eq!(database.host.as_deref(), Some("db.example"));
+    assert_eq!(
+        (database.port, database.user.as_str(), database.database.as_str()),
+        (5433, "u", "n")
+    );
+    assert_eq!(database.password, Some(Secret("p".into())));
+    assert_eq!(config.redis.url, Some(Secret("redis://hints.example/3".into())));
+    assert_eq!(config.s3.url().unwrap().as_str(), "https://objects.example:9000/");
+    assert_eq!((config.s3.bucket.as_str(), config.s3.region.as_str()), ("b", "r"));
+    assert_eq!(config.s3.access_key.as_deref(), Some("a"));
+    assert_eq!(config.s3.secret_key, Some(Secret("s".into())));
+}
+
+#[test]
+fn settings_of_servers_that_cannot_be_are_named() {
+    let wrong = errors(
+        &[(
+            "x.toml",
+            "[s3]\nendpoint = \"ftp://x\"\npart_bytes = 1\n[redis]\nurl = \"http://x\"",
+        )],
+        &[("DBPORT", "70000"), ("ARTIFACTAPI_POSTGRESQL_TLS", "maybe")],
+        &[("store.secret_key", "a"), ("store.secret_key_file", "b")],
+    );
+    assert_says(&wrong, "s3.endpoint", &["URL"]);
+    assert_says(&wrong, "s3.part_bytes", &["5242880"]);
+    assert_says(&wrong, "s3.access_key", &["missing"]);
+    assert_says(&wrong, "redis.url", &["redis://"]);
+    assert_says(&wrong, "postgresql.port", &["65535"]);
+    assert_says(&wrong, "postgresql.tls", &["verify-full"]);
+    assert_says(&wrong, "store.secret_key_file", &["secret_key"]);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Blobs: objects of bytes by name. Durable once committed; atomic; never changed afterwards.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use url::Url;
 
 use super::{ByteStream, ReadSeek, Result};
 use crate::clock::Time;
@@ -36,6 +38,13 @@ pub trait Blobs: Send + Sync + 'static {
 
     /// What [`sweep`](Self::sweep) would remove, by name.
     async fn leftovers(&self, older_than: Time) -> Result<Vec<String>>;
+
+    /// A URL under which anybody can read the object for `lifetime`, told to answer with this media type; `None` where
+    /// the store gives none. Says nothing about whether the object exists.
+    async fn link(&self, object: &ObjectName, media: &str, lifetime: Duration) -> Result<Option<Url>>;
+
+    /// Whether several processes may use the store at once; what [`sweep`](Self::sweep) finds may then be another's work.
+    fn is_shared(&self) -> bool;
 
     /// Whether the store can be reached and written.
     async fn check(&self) -> Result<()>;

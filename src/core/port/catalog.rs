@@ -14,6 +14,9 @@ use crate::repository::{RepoId, Repository};
 pub trait Catalog: Repositories + Entries + Facts + BlobRows + Journal + Send + Sync + 'static {
     /// The kind of database, for health (`sqlite`, `postgresql`).
     fn kind(&self) -> &'static str;
+
+    /// Whether several processes may use the catalog at once.
+    fn is_shared(&self) -> bool;
 }
 
 /// What became of creating a repository.
@@ -28,6 +31,10 @@ pub enum Created {
 /// Repositories.
 #[async_trait]
 pub trait Repositories {
+    /// Rises with every change that others must take into their memory: of repositories, of pins that moved, and every
+    /// removal of entries. Written in the same transaction as the change.
+    async fn epoch(&self) -> Result<i64>;
+
     /// All of them, by name.
     async fn repositories(&self) -> Result<Vec<Repository>>;
 

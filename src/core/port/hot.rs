@@ -1,12 +1,26 @@
-//! Hot: short-lived hints. Losing it at any moment costs work, never data and never a wrong answer.
+//! Hot: short-lived hints, and what replicas tell each other. Losing it at any moment costs work, never data and never
+//! a wrong answer.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::Result;
 
-/// A store of values that expire.
+/// What a listener hears on a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A message, of another replica or of this one.
+    Message(Vec<u8>),
+    /// Messages may have been missed since the last one: the store was away. Comes once it is back.
+    Gap,
+}
+
+/// What is heard on a channel, without end: a lost connection is made anew behind it.
+pub type Hearing = Pin<Box<dyn futures_core::Stream<Item = Heard> + Send>>;
+
+/// A store of values that expire, and channels between replicas.
 #[async_trait]
 pub trait Hot: Send + Sync + 'static {
     /// The value of a key that has not expired.
@@ -23,6 +37,15 @@ pub trait Hot: Send + Sync + 'static {
 
     /// Gives a lease back, if `owner` still holds it.
     async fn release(&self, key: &str, owner: &str) -> Result<()>;
+
+    /// Tells every replica that listens now, this one too. Nobody else will ever hear it.
+    async fn publish(&self, channel: &str, message: Vec<u8>) -> Result<()>;
+
+    /// Listens to a channel from now on. What is published after this has returned is heard, or a gap is.
+    async fn listen(&self, channel: &str) -> Result<Hearing>;
+
+    /// Whether other processes can hear and be heard.
+    fn is_shared(&self) -> bool;
 
     /// Whether the store can be reached.
     async fn check(&self) -> Result<()>;

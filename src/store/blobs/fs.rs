@@ -17,6 +17,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use artifactapi_core::Time;
 use artifactapi_core::fault::{Fault, Kind};
@@ -24,6 +25,7 @@ use artifactapi_core::key::ObjectName;
 use artifactapi_core::port::blobs::{BlobWriter, Blobs, ObjectInfo};
 use artifactapi_core::port::{ByteStream, ReadSeek};
 use async_trait::async_trait;
+use url::Url;
 
 use crate::folder::gone_is_none;
 use crate::trouble::{blocking, disk};
@@ -226,6 +228,19 @@ impl Blobs for Folder {
     async fn leftovers(&self, older_than: Time) -> Result<Vec<String>, Fault> {
         self.with(move |inner| write::abandoned(&inner.tmp, older_than))
             .await
+    }
+
+    async fn link(
+        &self,
+        _object: &ObjectName,
+        _media: &str,
+        _lifetime: Duration,
+    ) -> Result<Option<Url>, Fault> {
+        Ok(None)
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     async fn check(&self) -> Result<(), Fault> {

@@ -13,6 +13,10 @@ use crate::trouble::catalog;
 
 #[async_trait]
 impl Repositories for Sqlite {
+    async fn epoch(&self) -> Result<i64, Fault> {
+        Ok(0)
+    }
+
     async fn repositories(&self) -> Result<Vec<Repository>, Fault> {
         let rows = sqlx::query(sql::REPOSITORIES).fetch_all(&self.read).await;
         rows.map_err(catalog)?.iter().map(repository).collect()

@@ -125,6 +125,10 @@ impl Catalog for Sqlite {
     fn kind(&self) -> &'static str {
         "sqlite"
     }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 fn options_for(file: &Path) -> SqliteConnectOptions {

@@ -7,18 +7,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use artifactapi_core::fault::Fault;
-use artifactapi_core::port::hot::Hot;
+use artifactapi_core::port::hot::{Heard, Hearing, Hot};
 use artifactapi_core::{Clock, Time};
 use async_trait::async_trait;
+use futures_util::stream::unfold;
+use tokio::sync::broadcast::{self, error::RecvError};
 
 /// Most values, and most leases, held at once.
 const CAPACITY: usize = 100_000;
+
+/// Messages that may wait for a listener.
+const UNHEARD: usize = 1024;
 
 /// Values and leases that expire by the given clock.
 pub struct Memory {
     clock: Arc<dyn Clock>,
     values: Mutex<Expiring<Vec<u8>>>,
     leases: Mutex<Expiring<String>>,
+    channels: Mutex<HashMap<String, broadcast::Sender<Vec<u8>>>>,
 }
 
 impl Memory {
@@ -32,7 +38,14 @@ impl Memory {
             clock,
             values: Mutex::new(Expiring::new(capacity)),
             leases: Mutex::new(Expiring::new(capacity)),
+            channels: Mutex::default(),
         }
+    }
+
+    fn channel(&self, name: &str) -> broadcast::Sender<Vec<u8>> {
+        let mut channels = held(&self.channels);
+        let made = || broadcast::Sender::new(UNHEARD);
+        channels.entry(name.to_owned()).or_insert_with(made).clone()
     }
 }
 
@@ -68,6 +81,28 @@ impl Hot for Memory {
             leases.items.remove(key);
         }
         Ok(())
+    }
+
+    async fn publish(&self, channel: &str, message: Vec<u8>) -> Result<(), Fault> {
+        // Nobody listening is no failure.
+        self.channel(channel).send(message).ok();
+        Ok(())
+    }
+
+    async fn listen(&self, channel: &str) -> Result<Hearing, Fault> {
+        let receiver = self.channel(channel).subscribe();
+        Ok(Box::pin(unfold(receiver, |mut receiver| async {
+            let heard = match receiver.recv().await {
+                Ok(message) => Heard::Message(message),
+                Err(RecvError::Lagged(_)) => Heard::Gap,
+                Err(RecvError::Closed) => return None,
+            };
+            Some((heard, receiver))
+        })))
+    }
+
+    fn is_shared(&self) -> bool {
+        false
     }
 
     async fn check(&self) -> Result<(), Fault> {

@@ -1,8 +1,8 @@
-//! The runtime that owns every socket to strangers.
+//! The runtime that owns every pooled socket: to upstreams, databases and object stores.
 //!
 //! A pooled connection is driven by the runtime that opened it. If that were a fetch arbiter, one busy arbiter would
-//! stall the requests of all others; so futures and streams of this crate are polled inside the handle of one small
-//! runtime of their own, wherever their callers live.
+//! stall the requests of all others; so futures and streams that use such a pool are polled inside the handle of one
+//! small runtime of their own, wherever their callers live.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,10 +16,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 /// Threads that drive the sockets.
 const WORKERS: usize = 2;
 
-/// The runtime, shared by the client and by every body that still streams.
-#[derive(Clone)]
-pub(crate) struct Io(Arc<Owned>);
+/// The runtime, shared by all pools and by every body that still streams.
+#[derive(Clone, Debug)]
+pub struct Io(Arc<Owned>);
 
+#[derive(Debug)]
 struct Owned {
     handle: Handle,
     runtime: Option<Runtime>,
@@ -36,13 +37,13 @@ impl Drop for Owned {
 
 impl Io {
     /// Starts the threads.
-    pub(crate) fn start() -> Result<Self, Fault> {
+    pub fn start() -> Result<Self, Fault> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(WORKERS)
-            .thread_name("upstream-io")
+            .thread_name("sockets")
             .enable_all()
             .build()
-            .map_err(|error| Fault::ours(Kind::Internal, "no threads for upstream connections", error))?;
+            .map_err(|error| Fault::ours(Kind::Internal, "no threads for connections", error))?;
         Ok(Self(Arc::new(Owned {
             handle: runtime.handle().clone(),
             runtime: Some(runtime),
@@ -50,7 +51,7 @@ impl Io {
     }
 
     /// Makes `inner`, a future or a stream, run inside the runtime's context.
-    pub(crate) fn enter<T>(&self, inner: T) -> Entered<T> {
+    pub fn enter<T>(&self, inner: T) -> Entered<T> {
         Entered {
             inner: Some(Box::pin(inner)),
             io: self.clone(),
@@ -59,7 +60,8 @@ impl Io {
 }
 
 /// A future or stream that is polled, and dropped, inside the runtime's context.
-pub(crate) struct Entered<T> {
+#[derive(Debug)]
+pub struct Entered<T> {
     inner: Option<Pin<Box<T>>>,
     io: Io,
 }
