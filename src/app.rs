@@ -48,8 +48,6 @@ struct Works {
 impl App {
     /// Starts everything, in order. Needs a running actix system; the log is the caller's business.
     pub async fn start(config: Config) -> Result<Self, Fault> {
-        // Every TLS connection of the process takes this provider. Another start in the same process has set it already.
-        drop(rustls::crypto::ring::default_provider().install_default());
         let stores = Stores::open(&config).await?;
         stores.sweep().await?;
         let (tokens, made) =
@@ -100,8 +98,11 @@ impl App {
 
 /// Starts the workers.
 async fn actors(stores: &Stores, config: &Config) -> Result<Works, Fault> {
-    let upstream: Arc<dyn Upstream> =
-        Arc::new(Client::new(config.upstream.clone(), Arc::clone(&stores.clock))?);
+    let upstream: Arc<dyn Upstream> = Arc::new(Client::new(
+        config.upstream.clone(),
+        Arc::clone(&stores.clock),
+        &stores.io,
+    )?);
     let hooks = Hooks::default();
     let (evicted, repositories) = (hooks.clone(), hooks.clone());
     let deps = Deps {

@@ -1,4 +1,5 @@
-//! The stores of a data folder, opened together. The layout of the folder is decided here and nowhere else.
+//! The stores, opened together: each part embedded in the data folder, or on the server that the settings name. The
+//! layout of the folder is decided here and nowhere else.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use artifactapi_core::fault::{Fault, Kind};
 use artifactapi_core::port::blobs::Blobs;
 use artifactapi_core::port::catalog::Catalog;
 use artifactapi_core::port::hot::Hot;
+use artifactapi_io::Io;
 use artifactapi_store::blobs::fs::Folder;
 use artifactapi_store::catalog::sqlite::Sqlite;
 use artifactapi_store::hot::memory::Memory;
@@ -24,6 +26,8 @@ const SPOOLS: &str = "spools";
 pub struct Stores {
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where the sockets of all pools live.
+    pub io: Io,
     /// The truth.
     pub catalog: Arc<dyn Catalog>,
     /// The bytes.
@@ -39,17 +43,19 @@ pub struct Stores {
 impl Stores {
     /// Takes the data folder for this process alone, brings its catalog to this version's form, and opens everything.
     pub async fn open(config: &Config) -> Result<Self, Fault> {
+        let io = sockets()?;
         let folder = &config.store.data_dir;
         let held = lock(folder)?;
         let sqlite = Sqlite::open(&folder.join(CATALOG)).await?;
         made(&folder.join(SPOOLS))?;
         let blobs = Folder::open(folder.clone())?;
-        Ok(Self::around(sqlite, blobs, Some(held), config))
+        Ok(Self::around(io, sqlite, blobs, Some(held), config))
     }
 
     /// Opens what is there for reading, beside a server that may have the folder. Makes no file and no folder (SQLite
     /// may make its `-shm` anew where a server has crashed).
     pub async fn open_read_only(config: &Config) -> Result<Self, Fault> {
+        let io = sockets()?;
         let folder = &config.store.data_dir;
         if !folder.join(CATALOG).is_file() {
             let what = format!("{} holds no catalog", folder.display());
@@ -57,10 +63,10 @@ impl Stores {
         }
         let sqlite = Sqlite::open_read_only(&folder.join(CATALOG)).await?;
         let blobs = Folder::open_read_only(folder)?;
-        Ok(Self::around(sqlite, blobs, None, config))
+        Ok(Self::around(io, sqlite, blobs, None, config))
     }
 
-    fn around(sqlite: Sqlite, blobs: Folder, lock: Option<DirLock>, config: &Config) -> Self {
+    fn around(io: Io, sqlite: Sqlite, blobs: Folder, lock: Option<DirLock>, config: &Config) -> Self {
         let folder = &config.store.data_dir;
         let clock = SystemClock::shared();
         let spools = Spools::with_memory(folder.join(SPOOLS), config.cache.spool_memory_bytes);
@@ -70,6 +76,7 @@ impl Stores {
             hot: Arc::new(Memory::new(Arc::clone(&clock))),
             spools: Arc::new(spools),
             clock,
+            io,
             sqlite,
             lock,
         }
@@ -96,6 +103,13 @@ impl Stores {
         self.sqlite.close().await;
         drop(self.lock);
     }
+}
+
+/// The runtime of all sockets.
+fn sockets() -> Result<Io, Fault> {
+    // Every TLS connection of the process takes this provider. Another start in the same process has set it already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Io::start()
 }
 
 /// The folder, made if it is missing.

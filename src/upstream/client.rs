@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use artifactapi_core::port::upstream::{Answer, Request, Upstream};
 use artifactapi_core::{Clock, Fault, config};
+use artifactapi_io::Io;
 use async_trait::async_trait;
 
 use crate::attempt;
@@ -12,7 +13,6 @@ use crate::permits::{Limits, Permits};
 use crate::resolver::{Names, SystemNames};
 use crate::settings::Settings;
 use crate::tls::Trusted;
-use artifactapi_io::Io;
 
 /// The client for strangers. Cheap to share; bodies outlive it.
 pub struct Client {
@@ -33,10 +33,17 @@ pub(crate) struct Shared {
 }
 
 impl Client {
-    /// A client that resolves names as the machine does. Starts its threads; `Internal` if that fails.
-    pub fn new(settings: config::Upstream, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+    /// A client that resolves names as the machine does, its sockets on `io`. `Internal` if the machine's trust store
+    /// cannot be read.
+    pub fn new(settings: config::Upstream, clock: Arc<dyn Clock>, io: &Io) -> Result<Self, Fault> {
         let trusted = Arc::new(Trusted::load()?);
-        Self::assemble(settings.into(), clock, Arc::new(SystemNames), trusted)
+        Ok(Self::assemble(
+            settings.into(),
+            clock,
+            Arc::new(SystemNames),
+            trusted,
+            io.clone(),
+        ))
     }
 
     /// Puts a client together from its parts.
@@ -45,22 +52,23 @@ impl Client {
         clock: Arc<dyn Clock>,
         names: Arc<dyn Names>,
         trusted: Arc<Trusted>,
-    ) -> Result<Self, Fault> {
+        io: Io,
+    ) -> Self {
         let limits = Limits {
             per_host: settings.per_host,
             in_all: settings.in_all,
             queue: settings.queue,
             wait: settings.queue_wait,
         };
-        Ok(Self {
+        Self {
             shared: Arc::new(Shared {
-                io: Io::start()?,
+                io,
                 identities: Identities::new(names, trusted, settings.connect),
                 permits: Permits::new(limits),
                 settings,
                 clock,
             }),
-        })
+        }
     }
 
     /// Requests under way, bodies included.

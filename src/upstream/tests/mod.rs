@@ -19,6 +19,7 @@ use artifactapi_core::clock::SystemClock;
 use artifactapi_core::port::upstream::{Answer, Coding, Credentials, Method, Origin, Request, Upstream};
 use artifactapi_core::repository::RepoId;
 use artifactapi_core::{Fault, Headers, config};
+use artifactapi_io::Io;
 use futures_util::StreamExt;
 use url::Url;
 
@@ -65,8 +66,8 @@ fn assembled(settings: Settings, names: impl Names) -> Client {
         SystemClock::shared(),
         Arc::new(names),
         Arc::clone(&TRUSTED),
+        Io::start().unwrap(),
     )
-    .unwrap()
 }
 
 struct Table(Vec<(&'static str, Vec<IpAddr>)>);
