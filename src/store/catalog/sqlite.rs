@@ -4,9 +4,8 @@
 //! that it never fails half-way for having read first. One process per file is the data folder's lock's business.
 
 mod quiet;
+mod turn;
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +19,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use self::quiet::Quiet;
+use self::turn::Turn;
 use super::migrate;
 use crate::trouble::catalog;
 
@@ -53,15 +53,8 @@ impl Sqlite {
 
     /// Like [`open`](Self::open), with the clock that says when a blob lost its last entry.
     pub async fn open_with(file: &Path, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
-        let mut options = OpenOptions::new();
-        // Repositories' credentials are in it.
-        let made = options
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(file);
-        drop(made.map_err(catalog)?);
+        let turn = Turn::of(file, PATIENCE).await?;
+        turn.make(file).map_err(catalog)?;
         let options = options_for(file)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
@@ -70,6 +63,7 @@ impl Sqlite {
         migrate::apply(&mut tx, migrate::SQLITE, clock.now()).await?;
         tx.commit().await.map_err(catalog)?;
         let read = pool(options.pragma("query_only", "ON"), READERS).await?;
+        drop(turn);
         Ok(Self {
             read,
             write,

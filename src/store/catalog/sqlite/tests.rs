@@ -1,6 +1,6 @@
 //! What SQLite adds to the port.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use artifactapi_core::fault::Kind;
 use artifactapi_core::port::catalog::{Journal as _, Repositories as _};
@@ -106,14 +106,37 @@ async fn opening_again_migrates_nothing_and_keeps_everything() {
     assert_eq!(applied, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_may_open_a_new_file_at_once() {
     let fresh = Fresh::new();
-    let file = fresh.file();
-    let all = futures_util::future::join_all((0..6).map(|_| Sqlite::open(&file))).await;
-    for db in all {
-        assert_eq!(db.unwrap().repositories().await.unwrap(), []);
+    let open = |_| {
+        let file = fresh.file();
+        tokio::spawn(async move { Sqlite::open(&file).await })
+    };
+    for db in futures_util::future::join_all((0..6).map(open)).await {
+        assert_eq!(db.unwrap().unwrap().repositories().await.unwrap(), []);
     }
+    let files: Vec<_> = std::fs::read_dir(fresh.dir.path()).unwrap().collect();
+    assert!(files.len() <= 3, "only the catalog's own files: {files:?}");
+}
+
+/// A file that is opened and closed beside `SQLite` takes this process's locks on it with it.
+#[tokio::test]
+async fn opening_again_keeps_the_locks_of_who_has_it_open() {
+    let fresh = Fresh::new();
+    let db = fresh.open().await;
+    let locks = || {
+        let inode = std::fs::metadata(fresh.file()).unwrap().ino();
+        let all = std::fs::read_to_string("/proc/locks").unwrap();
+        let ours = all.lines().filter(|line| line.contains(&format!(":{inode} ")));
+        ours.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(locks().len(), 1, "{:?}", locks());
+    let beside = fresh.open().await;
+    assert_eq!(locks().len(), 1, "{:?}", locks());
+    beside.close().await;
+    assert_eq!(locks().len(), 1, "{:?}", locks());
+    db.close().await;
 }
 
 #[tokio::test]
