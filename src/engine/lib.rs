@@ -23,6 +23,7 @@ mod shelf;
 mod store;
 mod table;
 mod target;
+pub mod transfer;
 
 use std::sync::Arc;
 use std::time::Duration;
