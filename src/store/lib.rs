@@ -13,6 +13,7 @@ pub mod catalog;
     reason = "the suites are tests, called from other crates too"
 )]
 pub mod conformance;
+pub mod failpoints;
 mod folder;
 pub mod hot;
 pub mod lock;
