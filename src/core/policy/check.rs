@@ -7,7 +7,7 @@ use url::{Origin, Url};
 
 use super::Policy;
 use crate::fault::FieldError;
-use crate::repository::{Mirror, RemoteSettings};
+use crate::repository::{Mirror, RemoteSettings, Secret};
 
 /// One item of `allow_networks`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,22 +67,25 @@ pub fn validate(settings: &RemoteSettings) -> Vec<FieldError> {
 
 fn credentials(settings: &RemoteSettings) -> Vec<FieldError> {
     let username = settings.username.as_deref();
-    let password = settings.password.as_ref().map(|secret| secret.0.as_str());
-    let mut errors = basic(username, password, "");
+    let mut errors = basic(username, settings.password.as_ref(), "");
     if let Some(token) = &settings.token {
-        if username.is_some() || password.is_some() {
+        if username.is_some() || settings.password.is_some() {
             errors.push(FieldError::new("token", "excludes `username` and `password`"));
         }
         if token.0.is_empty() || !token.0.bytes().all(|b| b.is_ascii_graphic()) {
             errors.push(FieldError::new("token", "must be printable ASCII without spaces"));
         }
+        errors.extend(sealed(Some(token)).map(|reason| FieldError::new("token", reason)));
     }
     errors
 }
 
 fn mirror_errors(mirror: &Mirror, at: &str) -> Vec<FieldError> {
-    let password = mirror.password.as_ref().map(|secret| secret.0.as_str());
-    let mut errors = basic(mirror.username.as_deref(), password, &format!("{at}."));
+    let mut errors = basic(
+        mirror.username.as_deref(),
+        mirror.password.as_ref(),
+        &format!("{at}."),
+    );
     if let Some(reason) = place_error(&mirror.url, &["http", "https"]) {
         errors.push(FieldError::new(format!("{at}.url"), reason));
     }
@@ -90,7 +93,7 @@ fn mirror_errors(mirror: &Mirror, at: &str) -> Vec<FieldError> {
 }
 
 /// User name and password go together and fit into a header field (RFC 7617 §2).
-fn basic(username: Option<&str>, password: Option<&str>, prefix: &str) -> Vec<FieldError> {
+fn basic(username: Option<&str>, password: Option<&Secret>, prefix: &str) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let mut complain = |field, problem: Option<&str>| {
         errors.extend(problem.map(|reason| FieldError::new(format!("{prefix}{field}"), reason)));
@@ -99,15 +102,23 @@ fn basic(username: Option<&str>, password: Option<&str>, prefix: &str) -> Vec<Fi
     if unsafe_text(username) || username.is_some_and(|name| name.contains(':')) {
         complain("username", Some("must have no colon and no control character"));
     }
-    if unsafe_text(password) {
+    if unsafe_text(password.map(|secret| secret.0.as_str())) {
         complain("password", Some("must have no control character"));
     }
+    complain("password", sealed(password));
     match (username, password) {
         (None, Some(_)) => complain("password", Some("needs a `username`")),
         (Some(_), None) => complain("username", Some("needs a `password`")),
         _ => {}
     }
     errors
+}
+
+/// What keeps a secret from being used: the catalog keeps it sealed, with a key that this process does not have.
+fn sealed(secret: Option<&Secret>) -> Option<&'static str> {
+    let reason =
+        "cannot be opened with the keys of this server (and none may begin with `sealed:1:`): give it anew";
+    secret.is_some_and(Secret::is_sealed).then_some(reason)
 }
 
 /// What keeps a URL from being a place to ask: settings are shown, so no secret may hide in one.
