@@ -5,9 +5,13 @@ use std::collections::BTreeSet;
 
 use artifactapi_core::config::Config;
 use artifactapi_core::fault::Kind;
+use artifactapi_core::repository::{LocalSettings, RemoteSettings};
+use serde::Serialize;
+use serde_json::{from_str, to_value};
 
 const README: &str = include_str!("../README.md");
 const FAULTS: &str = include_str!("../docs/faults.md");
+const REPOSITORIES: &str = include_str!("../docs/repositories.md");
 const OPERATIONS: &str = include_str!("../docs/operations.md");
 
 /// The words in backquotes at the beginning of the rows of tables.
@@ -55,6 +59,29 @@ fn every_setting_is_in_the_readme() {
             !is_setting || known.contains(cell),
             "README.md documents {cell}, which is no setting"
         );
+    }
+}
+
+/// The names of the fields of something.
+fn fields(settings: impl Serialize) -> BTreeSet<String> {
+    let value = to_value(settings).unwrap();
+    value.as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn every_field_of_a_repository_is_documented_and_no_other() {
+    let remote: RemoteSettings = from_str(r#"{"base_url":"https://files.example/"}"#).unwrap();
+    let (remotes, locals) = REPOSITORIES.split_once("## Locals").unwrap();
+    for (text, fields) in [
+        (remotes, fields(remote)),
+        (locals, fields(LocalSettings::default())),
+    ] {
+        let rows = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+        let documented = rows.flat_map(|cell| cell.split('`').step_by(2).map(str::to_owned));
+        let documented: BTreeSet<_> = documented.filter(|name| !name.is_empty()).collect();
+        assert_eq!(documented, fields);
     }
 }
 

@@ -50,7 +50,7 @@ impl Layers {
         let files = chosen.iter().map(|path| {
             let name = path.display().to_string();
             let text =
-                std::fs::read_to_string(path).map_err(|error| unusable(&format!("{name}: {error}")))?;
+                std::fs::read_to_string(path).map_err(|error| unusable(&format!(" {name}: {error}")))?;
             Ok((name, text))
         });
         let files = files.collect::<Result<Vec<_>, Failure>>()?;
@@ -60,7 +60,7 @@ impl Layers {
 }
 
 fn unusable(what: &str) -> Failure {
-    Failure::with_code(format!("the settings cannot be used: {what}"), UNUSABLE)
+    Failure::with_code(format!("the settings cannot be used:{what}"), UNUSABLE)
 }
 
 fn listed(errors: &[FieldError]) -> String {

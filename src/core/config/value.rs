@@ -44,7 +44,7 @@ macro_rules! numbers {
                     Given::Toml(value) => value.as_integer().and_then(|number| Self::try_from(number).ok()),
                     Given::Text(text) => text.trim().parse().ok(),
                 };
-                number.ok_or_else(|| format!("must be a whole number from 0 to {}", Self::MAX))
+                number.ok_or_else(|| "must be a whole number".to_owned())
             }
 
             fn show(&self) -> String {
