@@ -13,6 +13,7 @@ use artifactapi_core::port::hot::Hot;
 use artifactapi_io::Io;
 use artifactapi_store::blobs::fs::Folder;
 use artifactapi_store::catalog::sqlite::Sqlite;
+use artifactapi_store::failpoints;
 use artifactapi_store::hot::memory::Memory;
 use artifactapi_store::lock::{DirLock, lock};
 use artifactapi_store::spool::Spools;
@@ -49,7 +50,7 @@ impl Stores {
         let sqlite = Sqlite::open(&folder.join(CATALOG)).await?;
         made(&folder.join(SPOOLS))?;
         let blobs = Folder::open(folder.clone())?;
-        Ok(Self::around(io, sqlite, blobs, Some(held), config))
+        Self::around(io, sqlite, blobs, Some(held), config).armed()
     }
 
     /// Opens what is there for reading, beside a server that may have the folder. Makes no file and no folder (SQLite
@@ -80,6 +81,13 @@ impl Stores {
             sqlite,
             lock,
         }
+    }
+
+    /// With the points at which tests kill the process, where any are asked for.
+    fn armed(mut self) -> Result<Self, Fault> {
+        let ports = (self.catalog, self.blobs, self.hot);
+        (self.catalog, self.blobs, self.hot) = failpoints::armed(ports)?;
+        Ok(self)
     }
 
     /// Removes what processes that ended half-way left behind: this one has the folder alone and has begun nothing.

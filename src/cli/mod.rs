@@ -2,6 +2,7 @@
 
 mod adopt;
 mod check;
+mod failpoints;
 mod fsck;
 mod gc;
 mod health;
@@ -102,6 +103,7 @@ enum Command {
     Gc(gc::Args),
     Health(health::Args),
     Types(types::Args),
+    Failpoints(failpoints::Args),
     /// Print completions for a shell
     #[command(after_help = examples!(
         "artifactapi completions bash > /etc/bash_completion.d/artifactapi" => "complete in every bash",
@@ -127,6 +129,7 @@ pub(crate) fn run() -> ExitCode {
             types::run(args);
             Ok(())
         }
+        Command::Failpoints(args) => failpoints::run(args),
         Command::Completions { shell } => {
             completions(shell);
             Ok(())
