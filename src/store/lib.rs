@@ -19,3 +19,4 @@ pub mod hot;
 pub mod lock;
 pub mod spool;
 mod trouble;
+pub mod vault;
