@@ -152,6 +152,40 @@ impl Breaker {
         }
     }
 
+    /// Takes over where another replica's breaker of the same upstream stands, at `now`.
+    ///
+    /// One that is open or probes holds this one open until `until`, the longest pause at most; then this one sends
+    /// its own probe. Its next pause doubles from there. One that closed closes this one.
+    pub fn adopt(&mut self, state: State, until: Time, now: Time) {
+        *self = match state {
+            State::Closed => Self::new(),
+            State::Open | State::HalfOpen => Self::open_until(until, now),
+        };
+    }
+
+    fn open_until(until: Time, now: Time) -> Self {
+        let rest = until.since(now).min(LONGEST_PAUSE);
+        let mut pause = FIRST_PAUSE;
+        while pause < rest {
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Self {
+            phase: Phase::Open(now.plus(rest).minus(pause)),
+            pause,
+            ..Self::new()
+        }
+    }
+
+    /// Until when others should hold back: the end of the pause; while a probe is on its way, the first pause from now.
+    /// `None` while it is closed.
+    pub fn held_until(&self, now: Time) -> Option<Time> {
+        match self.phase {
+            Phase::Closed => None,
+            Phase::Open(since) => Some(since.plus(self.pause)),
+            Phase::Probing(_) => Some(now.plus(FIRST_PAUSE)),
+        }
+    }
+
     fn open(&mut self, now: Time) -> State {
         self.phase = Phase::Open(now);
         self.in_a_row = 0;

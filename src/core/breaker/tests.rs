@@ -233,3 +233,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_another_replica_found_out_is_taken_over() {
+    let mut there = opened();
+    let mut here = Breaker::new();
+    here.adopt(State::Open, there.held_until(at(2)).unwrap(), at(2));
+    assert_eq!(here.gate(at(9)), there.gate(at(9)));
+    assert!(matches!(here.gate(at(9)), Gate::Open { .. }));
+    assert_eq!(there.gate(at(10)), Gate::Probe);
+    here.adopt(State::HalfOpen, there.held_until(at(10)).unwrap(), at(10));
+    assert_eq!(here.state(at(19)), State::Open, "one probe is enough");
+    assert_eq!(
+        here.gate(at(20)),
+        Gate::Probe,
+        "one that never reports holds nobody up"
+    );
+    there.success(at(11));
+    assert_eq!(there.held_until(at(11)), None);
+    here.adopt(State::Closed, at(11), at(11));
+    assert_eq!(here.gate(at(11)), Gate::Closed);
+}
+
+#[test]
+fn the_next_pause_doubles_from_the_one_taken_over() {
+    let mut here = Breaker::new();
+    here.adopt(State::Open, at(40), at(1));
+    assert_eq!(here.gate(at(40)), Gate::Probe);
+    assert_eq!(here.failure(at(40)), Some(State::Open));
+    assert_eq!(here.held_until(at(40)), Some(at(120)));
+}
+
+proptest! {
+    #[test]
+    fn no_other_clock_holds_it_longer_than_the_longest_pause(until: i64, now in -1_000_000_i64..1_000_000) {
+        let mut here = Breaker::new();
+        here.adopt(State::Open, Time(until), at(now));
+        prop_assert_ne!(here.state(at(now + 300)), State::Open);
+        if until <= at(now).0 {
+            prop_assert_eq!(here.gate(at(now)), Gate::Probe);
+        }
+    }
+}

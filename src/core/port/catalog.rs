@@ -66,6 +66,9 @@ pub enum Guard {
     Matching(Vec<String>),
     /// No entry of this name with other bytes (`allow_overwrite = false`).
     SameBytes,
+    /// No entry of this name that upstream confirmed after this moment: what was fetched from here on by others is
+    /// newer than what we began to fetch then.
+    NotNewerThan(Time),
 }
 
 /// Bytes that are durable, about to be made visible. One transaction.
@@ -162,7 +165,8 @@ pub trait Entries {
     /// The digest first seen under an immutable name; it outlives eviction.
     async fn pinned(&self, id: &EntryKey) -> Result<Option<Digest>>;
 
-    /// Upstream confirmed the copy: moves its times, and its validators where given. `false` if it has gone or changed.
+    /// Upstream confirmed the copy: moves its times, and its validators where given. `false` if it has gone, changed,
+    /// or was confirmed later already.
     async fn revalidated(&self, entry: &Entry) -> Result<bool>;
 
     /// Removes entries; each with its expected digest, if given. Pins stay unless `forget`. Gives what was removed.

@@ -193,6 +193,7 @@ pub(super) fn holds(guard: &Guard, existing: Option<&Entry>, digest: &Digest) ->
             existing.is_some_and(|entry| tags.is_empty() || tags.contains(&entry.client_etag()))
         }
         Guard::SameBytes => existing.is_none_or(|entry| entry.digest == *digest),
+        Guard::NotNewerThan(begun) => existing.is_none_or(|entry| entry.validated_at <= *begun),
     }
 }
 

@@ -62,7 +62,8 @@ statements! {
         proven = excluded.proven, fetched_at = excluded.fetched_at, validated_at = excluded.validated_at, \
         expires_at = excluded.expires_at";
     REVALIDATE_ENTRY = "UPDATE entries SET validated_at = $1, expires_at = $2, etag = COALESCE($3, etag), \
-        last_modified = COALESCE($4, last_modified) WHERE repo = $5 AND key = $6 AND variant = $7 AND digest = $8";
+        last_modified = COALESCE($4, last_modified) WHERE repo = $5 AND key = $6 AND variant = $7 AND digest = $8 \
+        AND validated_at <= $1";
     DELETE_ENTRY = "DELETE FROM entries WHERE repo = $1 AND key = $2 AND variant = $3";
     TOUCH_ENTRY = "UPDATE entries SET hits = hits + $1, \
         last_access = CASE WHEN last_access < $2 THEN $2 ELSE last_access END \

@@ -1,8 +1,8 @@
 //! Commits: guards, quota, pins, and which object holds the bytes.
 
 use super::{
-    Arc, Catalog, Commit, Committed, Digest, EVER, EntryKey, Guard, Pin, RepoId, Uuid, added, entry, fact,
-    find, hosted, key, plain, put, remove, stored,
+    Arc, Catalog, Commit, Committed, Digest, EVER, EntryKey, Guard, Pin, RepoId, Time, Uuid, added, entry,
+    fact, find, hosted, key, plain, put, remove, stored,
 };
 
 super::super::cases! { Catalog;
@@ -72,6 +72,14 @@ async fn guards_hold_or_refuse(store: Arc<impl Catalog>) {
         ("free", "new", Guard::SameBytes, true),
         ("there", "old", Guard::SameBytes, true),
         ("there", "new", Guard::SameBytes, false),
+        ("free", "new", Guard::NotNewerThan(Time(0)), true),
+        ("there", "new", Guard::NotNewerThan(old.validated_at), true),
+        (
+            "there",
+            "new",
+            Guard::NotNewerThan(Time(old.validated_at.0 - 1)),
+            false,
+        ),
     ] {
         remove(&*store, &EntryKey::new(repo, key("free"))).await;
         put(&*store, old.clone()).await;

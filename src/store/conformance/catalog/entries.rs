@@ -10,6 +10,7 @@ super::super::cases! { Catalog;
     names_differ_by_every_byte_variant_and_repository,
     confirming_moves_times_and_given_validators,
     confirming_what_has_gone_or_changed_does_nothing,
+    confirming_never_moves_times_back,
     removing_gives_what_it_removed,
     removing_spares_other_bytes_than_expected,
     a_guarded_removal_asks_its_guard,
@@ -99,6 +100,18 @@ async fn confirming_what_has_gone_or_changed_does_nothing(store: Arc<impl Catalo
     };
     assert!(!store.revalidated(&late).await.unwrap());
     assert_eq!(find(&*store, &new.id).await, Some(new));
+}
+
+async fn confirming_never_moves_times_back(store: Arc<impl Catalog>) {
+    let repo = added(&*store, "name").await;
+    let now = put(&*store, entry(repo, "doc", "body")).await;
+    let late = Entry {
+        validated_at: Time(now.validated_at.0 - 1),
+        expires_at: Some(Time(7)),
+        ..now.clone()
+    };
+    assert!(!store.revalidated(&late).await.unwrap());
+    assert_eq!(find(&*store, &now.id).await, Some(now));
 }
 
 async fn removing_gives_what_it_removed(store: Arc<impl Catalog>) {
