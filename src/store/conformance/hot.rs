@@ -1,24 +1,61 @@
 //! The suite for stores of hints.
 
+mod channels;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use artifactapi_core::port::hot::Hot;
 use futures_util::future::join_all;
 
+use self::channels::{message, next};
+
 const LONG: Duration = Duration::from_mins(10);
 const SHORT: Duration = Duration::from_millis(1);
 
 /// Every promise of [`Hot`].
 pub async fn hot<S: Hot, F: Future<Output = S>>(make: impl Fn() -> F) {
-    super::run(make, &cases(), |store| Box::pin(nothing_is_left(store))).await;
+    let all = [cases(), channels::cases()].concat();
+    super::run(make, &all, |store| Box::pin(nothing_is_left(store))).await;
+}
+
+/// What [`Hot`] promises to those who hold one store by two handles, as two replicas do; the handles know nothing of
+/// each other.
+pub async fn hot_between(one: &impl Hot, other: &impl Hot) {
+    one.set("a", b"x".to_vec(), LONG).await.unwrap();
+    assert_eq!(other.get("a").await.unwrap(), Some(b"x".to_vec()));
+    other.delete("a").await.unwrap();
+    assert_eq!(one.get("a").await.unwrap(), None);
+
+    assert!(one.acquire("l", "one", LONG).await.unwrap());
+    assert!(!other.acquire("l", "other", LONG).await.unwrap());
+    other.release("l", "other").await.unwrap();
+    assert!(!other.acquire("l", "other", LONG).await.unwrap());
+    one.release("l", "one").await.unwrap();
+    assert!(other.acquire("l", "other", LONG).await.unwrap());
+    other.release("l", "other").await.unwrap();
+
+    let mut here = one.listen("news").await.unwrap();
+    let mut there = other.listen("news").await.unwrap();
+    for n in 0..100_u8 {
+        one.publish("news", vec![n]).await.unwrap();
+        other.publish("news", vec![n, n]).await.unwrap();
+    }
+    for n in 0..100_u8 {
+        for hearing in [&mut here, &mut there] {
+            assert_eq!(next(hearing).await, message([n]));
+            assert_eq!(next(hearing).await, message([n, n]));
+        }
+    }
 }
 
 super::cases! { Hot;
     values_read_back_and_are_replaced,
     a_deleted_value_is_gone,
     a_value_ends,
+    the_shortest_and_the_longest_life_are_taken,
     keys_are_compared_by_bytes,
+    values_and_leases_of_one_name_are_apart,
     a_lease_has_one_owner_at_a_time,
     a_lease_is_extended_by_its_owner,
     only_the_owner_gives_a_lease_back,
@@ -60,6 +97,30 @@ async fn a_value_ends(store: Arc<impl Hot>) {
         tokio::time::sleep(SHORT).await;
     }
     panic!("a value of a millisecond is still there");
+}
+
+async fn the_shortest_and_the_longest_life_are_taken(store: Arc<impl Hot>) {
+    store.set("a", b"x".to_vec(), Duration::MAX).await.unwrap();
+    assert!(store.get("a").await.unwrap().is_some());
+    assert!(store.acquire("l", "one", Duration::MAX).await.unwrap());
+    assert!(!store.acquire("l", "two", LONG).await.unwrap());
+    store.release("l", "one").await.unwrap();
+    store.set("a", b"y".to_vec(), Duration::ZERO).await.unwrap();
+    store.acquire("l", "one", Duration::ZERO).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(store.get("a").await.unwrap(), None);
+    assert!(store.acquire("l", "two", LONG).await.unwrap());
+    store.release("l", "two").await.unwrap();
+}
+
+async fn values_and_leases_of_one_name_are_apart(store: Arc<impl Hot>) {
+    assert!(store.acquire("l", "one", LONG).await.unwrap());
+    assert_eq!(store.get("l").await.unwrap(), None);
+    store.set("l", b"x".to_vec(), LONG).await.unwrap();
+    assert!(!store.acquire("l", "x", LONG).await.unwrap());
+    store.release("l", "one").await.unwrap();
+    assert_eq!(store.get("l").await.unwrap(), Some(b"x".to_vec()));
+    store.delete("l").await.unwrap();
 }
 
 async fn keys_are_compared_by_bytes(store: Arc<impl Hot>) {

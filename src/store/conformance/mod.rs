@@ -15,7 +15,7 @@ use futures_util::future::LocalBoxFuture;
 
 pub use blobs::blobs;
 pub use catalog::catalog;
-pub use hot::hot;
+pub use hot::{hot, hot_between};
 
 /// One case of a suite.
 type Case<S> = fn(Arc<S>) -> LocalBoxFuture<'static, ()>;

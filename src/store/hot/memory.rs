@@ -10,21 +10,19 @@ use artifactapi_core::fault::Fault;
 use artifactapi_core::port::hot::{Heard, Hearing, Hot};
 use artifactapi_core::{Clock, Time};
 use async_trait::async_trait;
-use futures_util::stream::unfold;
-use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::broadcast;
+
+use super::hearing::{UNHEARD, hearing};
 
 /// Most values, and most leases, held at once.
 const CAPACITY: usize = 100_000;
-
-/// Messages that may wait for a listener.
-const UNHEARD: usize = 1024;
 
 /// Values and leases that expire by the given clock.
 pub struct Memory {
     clock: Arc<dyn Clock>,
     values: Mutex<Expiring<Vec<u8>>>,
     leases: Mutex<Expiring<String>>,
-    channels: Mutex<HashMap<String, broadcast::Sender<Vec<u8>>>>,
+    channels: Mutex<HashMap<String, broadcast::Sender<Heard>>>,
 }
 
 impl Memory {
@@ -40,12 +38,6 @@ impl Memory {
             leases: Mutex::new(Expiring::new(capacity)),
             channels: Mutex::default(),
         }
-    }
-
-    fn channel(&self, name: &str) -> broadcast::Sender<Vec<u8>> {
-        let mut channels = held(&self.channels);
-        let made = || broadcast::Sender::new(UNHEARD);
-        channels.entry(name.to_owned()).or_insert_with(made).clone()
     }
 }
 
@@ -84,21 +76,22 @@ impl Hot for Memory {
     }
 
     async fn publish(&self, channel: &str, message: Vec<u8>) -> Result<(), Fault> {
-        // Nobody listening is no failure.
-        self.channel(channel).send(message).ok();
+        let mut channels = held(&self.channels);
+        if let Some(listeners) = channels.get(channel)
+            && listeners.send(Heard::Message(message)).is_err()
+        {
+            // All have gone.
+            channels.remove(channel);
+        }
         Ok(())
     }
 
     async fn listen(&self, channel: &str) -> Result<Hearing, Fault> {
-        let receiver = self.channel(channel).subscribe();
-        Ok(Box::pin(unfold(receiver, |mut receiver| async {
-            let heard = match receiver.recv().await {
-                Ok(message) => Heard::Message(message),
-                Err(RecvError::Lagged(_)) => Heard::Gap,
-                Err(RecvError::Closed) => return None,
-            };
-            Some((heard, receiver))
-        })))
+        let mut channels = held(&self.channels);
+        channels.retain(|_, listeners| listeners.receiver_count() > 0);
+        let made = || broadcast::Sender::new(UNHEARD);
+        let listeners = channels.entry(channel.to_owned()).or_insert_with(made);
+        Ok(Box::pin(hearing(listeners.subscribe(), ())))
     }
 
     fn is_shared(&self) -> bool {
@@ -178,6 +171,22 @@ mod tests {
     async fn it_keeps_every_promise_of_its_port() {
         let make = || async { Memory::new(artifactapi_core::clock::SystemClock::shared()) };
         crate::conformance::hot(make).await;
+        let memory = make().await;
+        crate::conformance::hot_between(&memory, &memory).await;
+    }
+
+    #[tokio::test]
+    async fn channels_nobody_listens_to_are_forgotten() {
+        let hot = Memory::new(artifactapi_core::clock::SystemClock::shared());
+        let kept = || held(&hot.channels).len();
+        hot.publish("of nobody", vec![]).await.unwrap();
+        assert_eq!(kept(), 0);
+        for n in 0..100 {
+            drop(hot.listen(&format!("short {n}")).await.unwrap());
+            assert_eq!(kept(), 1, "what was left before is swept");
+        }
+        hot.publish("short 99", vec![]).await.unwrap();
+        assert_eq!(kept(), 0);
     }
 
     #[tokio::test]
