@@ -175,9 +175,9 @@ fn worker_settings(config: &Config) -> Settings {
         held_head: Duration::from_secs(config.cache.held_head_seconds),
         gc: GcSettings {
             grace: Duration::from_secs(config.gc.grace),
+            orphan_grace: Duration::from_secs(config.gc.orphan_grace),
             interval: Duration::from_secs(config.gc.interval),
             keep_log: day.saturating_mul(u32::try_from(config.gc.log_retention_days).unwrap_or(u32::MAX)),
-            ..GcSettings::default()
         },
         ..Settings::default()
     }

@@ -8,6 +8,9 @@ section! {
     Gc = "gc" {
         /// Seconds that bytes without an entry are kept.
         grace: u64 = 3600;
+        /// Seconds that objects without a row and half-written files are kept at least: longer than any write takes from
+        /// its first byte to its commit.
+        orphan_grace: u64 = 3600;
         /// Seconds between two collections; 0 collects on request only.
         interval: u64 = 600;
         /// Days for which the access log is kept.
