@@ -1,10 +1,11 @@
 //! Failpoints: places where a test makes the process die at once, before and after each effect on a store.
 //!
 //! Behind the feature `failpoints`, and never in a release: without it the list is empty and nothing is read or wrapped.
-//! With it, two variables of the environment say what happens (they are no settings, so that no file can set them):
+//! With it, three variables of the environment say what happens (they are no settings, so that no file can set them):
 //!
 //! - `FAILPOINT=<point>` or `<point>:<n>`: the process kills itself when it passes the point for the first or n-th time,
 //!   without destructors and without flushing anything, as `kill -9` would at that very moment;
+//! - `FAILPOINT_FROM=<file>`: passings count from the moment when this file exists;
 //! - `FAILPOINT_LOG=<file>`: each passing is appended to the file as a line, so that a test learns the points of an
 //!   operation.
 //!

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,6 +11,8 @@ use rustix::process::{Signal, getpid, kill_process};
 
 /// Names the point to die at.
 const POINT: &str = "FAILPOINT";
+/// Names the file without which it is not deadly yet.
+const FROM: &str = "FAILPOINT_FROM";
 /// Names the file that is told of every passing.
 const LOG: &str = "FAILPOINT_LOG";
 
@@ -18,6 +21,7 @@ static PLAN: OnceLock<Plan> = OnceLock::new();
 
 struct Plan {
     deadly: Option<Deadly>,
+    from: Option<PathBuf>,
     log: Option<File>,
 }
 
@@ -37,6 +41,7 @@ pub(super) fn is_set(points: &[&'static str]) -> Result<bool, Fault> {
     let log = variable(LOG).map(|file| File::options().append(true).create(true).open(file));
     let plan = Plan {
         deadly: deadly.transpose()?,
+        from: variable(FROM).map(PathBuf::from),
         log: log.transpose().map_err(|error| unusable(LOG, error))?,
     };
     let is_set = plan.deadly.is_some() || plan.log.is_some();
@@ -82,6 +87,7 @@ pub(super) fn pass(point: &'static str) {
         log.write_all(format!("{point}\n").as_bytes()).ok();
     }
     if let Some(deadly) = plan.deadly.as_ref().filter(|deadly| deadly.point == point)
+        && plan.from.as_ref().is_none_or(|file| file.exists())
         && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == deadly.left
     {
         die();
