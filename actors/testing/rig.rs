@@ -9,6 +9,7 @@ use artifactapi_core::{Clock, Digest, Headers, RepoId, Repository};
 use artifactapi_store::blobs::fs::Folder;
 use artifactapi_store::catalog::sqlite::Sqlite;
 use artifactapi_store::spool::Spools;
+use artifactapi_store::vault::{KEY_FILE, Vault};
 use tempfile::TempDir;
 
 use super::landing::{self, Script};
@@ -47,8 +48,9 @@ pub(crate) async fn rig_with(interval: Duration) -> Rig {
     let clock = ManualClock::at(NOON);
     let shared = Arc::clone(&clock) as Arc<dyn Clock>;
     let file = dir.path().join("catalog.sqlite");
-    let catalog = Sqlite::open_with(&file, Arc::clone(&shared)).await.unwrap();
-    let catalog = Arc::new(catalog);
+    let vault = Vault::own(&dir.path().join(KEY_FILE)).unwrap();
+    let catalog = Sqlite::open_with(&file, Arc::clone(&shared), Arc::new(vault)).await;
+    let catalog = Arc::new(catalog.unwrap());
     let blobs: Arc<dyn Blobs> = Arc::new(Folder::open(dir.path().join("blobs")).unwrap());
     let (upstream, script) = (Arc::new(Scripted::default()), Script::new());
     let (gave_up, noted) = (GaveUp::default(), GaveUp::default());
@@ -56,6 +58,8 @@ pub(crate) async fn rig_with(interval: Duration) -> Rig {
     let deps = Deps {
         clock: shared,
         catalog: catalog.clone(),
+        hot: Arc::clone(&lot.hot),
+        replica: lot.replica.to_owned(),
         blobs: Arc::clone(&blobs),
         upstream: upstream.clone(),
         spools: Arc::new(Spools::new(dir.path().join("spool"))),

@@ -16,6 +16,7 @@ use crate::objects::{EvictQuery, Evicted, ObjectPage, ObjectQuery};
 use crate::probe::{ProbeOrder, ProbeReport};
 use crate::problem::Problem;
 use crate::repository::{Document, Draft, Settings};
+use crate::secrets::Rotation;
 use crate::stats::Stats;
 
 /// Longest answer it reads.
@@ -152,6 +153,11 @@ impl Client {
     /// The last collection.
     pub async fn collection(&self) -> Result<GcStatus> {
         self.call(Method::GET, &["gc"], "", None).await
+    }
+
+    /// Seals every secret with the first key.
+    pub async fn rotate_secrets(&self) -> Result<Rotation> {
+        self.call(Method::POST, &["secrets", "rotate"], "", None).await
     }
 
     async fn list<S: Settings>(&self, kind: &str) -> Result<Vec<Document<S>>> {

@@ -12,6 +12,7 @@ pub mod patch;
 pub mod probe;
 pub mod problem;
 pub mod repository;
+pub mod secrets;
 pub mod stats;
 
 pub use problem::Problem;

@@ -17,6 +17,7 @@ use artifactapi_store::failpoints;
 use artifactapi_store::hot::memory::Memory;
 use artifactapi_store::lock::{DirLock, lock};
 use artifactapi_store::spool::Spools;
+use artifactapi_store::vault::Vault;
 
 /// The catalog's file in the data folder.
 const CATALOG: &str = "catalog.sqlite";
@@ -47,7 +48,8 @@ impl Stores {
         let io = sockets()?;
         let folder = &config.store.data_dir;
         let held = lock(folder)?;
-        let sqlite = Sqlite::open(&folder.join(CATALOG)).await?;
+        let vault = Arc::new(Vault::of(&config.store, true)?);
+        let sqlite = Sqlite::open_with(&folder.join(CATALOG), SystemClock::shared(), vault).await?;
         made(&folder.join(SPOOLS))?;
         let blobs = Folder::open(folder.clone())?;
         Self::around(io, sqlite, blobs, Some(held), config).armed()

@@ -10,6 +10,7 @@ mod logging;
 mod machine;
 mod migrate;
 mod out;
+mod rotate;
 mod serve;
 mod server;
 mod settings;
@@ -102,6 +103,7 @@ enum Command {
     Fsck(fsck::Args),
     Gc(gc::Args),
     Health(health::Args),
+    RotateSecrets(rotate::Args),
     Types(types::Args),
     Failpoints(failpoints::Args),
     /// Print completions for a shell
@@ -125,6 +127,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Fsck(args) => waiting(fsck::run(&args, &machine)),
         Command::Gc(args) => waiting(gc::run(&args, &machine)),
         Command::Health(args) => waiting(health::run(&args, &machine)),
+        Command::RotateSecrets(args) => waiting(rotate::run(&args, &machine)),
         Command::Types(args) => {
             types::run(args);
             Ok(())

@@ -7,6 +7,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Time;
 
 /// Failures in a row that open the breaker.
@@ -39,7 +41,8 @@ pub enum Gate {
 }
 
 /// Where a breaker stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// Requests go through.
     Closed,
@@ -155,25 +158,30 @@ impl Breaker {
     /// Takes over where another replica's breaker of the same upstream stands, at `now`.
     ///
     /// One that is open or probes holds this one open until `until`, the longest pause at most; then this one sends
-    /// its own probe. Its next pause doubles from there. One that closed closes this one.
+    /// its own probe. A later end of its own stays, and a probe of its own decides. One that closed closes this one.
     pub fn adopt(&mut self, state: State, until: Time, now: Time) {
-        *self = match state {
-            State::Closed => Self::new(),
-            State::Open | State::HalfOpen => Self::open_until(until, now),
-        };
+        match state {
+            State::Closed => *self = Self::new(),
+            State::Open | State::HalfOpen if !self.knows_better(until, now) => self.open_until(until, now),
+            State::Open | State::HalfOpen => {}
+        }
     }
 
-    fn open_until(until: Time, now: Time) -> Self {
+    fn knows_better(&self, until: Time, now: Time) -> bool {
+        match self.phase {
+            Phase::Closed => false,
+            Phase::Open(since) => self.state(now) == State::Open && since.plus(self.pause) >= until,
+            Phase::Probing(since) => !over(since, PROBE_LIMIT, now),
+        }
+    }
+
+    /// The pause is one that its own failures could have made, and none that is shorter than before.
+    fn open_until(&mut self, until: Time, now: Time) {
         let rest = until.since(now).min(LONGEST_PAUSE);
-        let mut pause = FIRST_PAUSE;
-        while pause < rest {
-            pause = (pause * 2).min(LONGEST_PAUSE);
+        while self.pause < rest {
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         }
-        Self {
-            phase: Phase::Open(now.plus(rest).minus(pause)),
-            pause,
-            ..Self::new()
-        }
+        self.open(now.plus(rest).minus(self.pause));
     }
 
     /// Until when others should hold back: the end of the pause; while a probe is on its way, the first pause from now.

@@ -33,6 +33,10 @@ impl Mount {
     pub(crate) fn new(repository: Repository) -> Result<Self, Fault> {
         let format = artifactapi_formats::named(&repository.package_type)
             .ok_or_else(|| Fault::not_found(format!("no package type {}", repository.package_type)))?;
+        if let Some((field, key)) = repository.role.sealed() {
+            let what = format!("no key of this server opens its {field}, which is sealed with the key {key}");
+            return Err(Fault::new(Kind::StoreUnavailable, what));
+        }
         let ttl = format.describe().mutable_ttl;
         let (policy, rules, origin) = match repository.remote() {
             Some(settings) => {
@@ -152,15 +156,30 @@ impl Table {
         let mut mounts = HashMap::new();
         for repository in catalog.repositories().await? {
             let name = repository.name.clone();
-            match Mount::new(repository) {
-                Ok(mount) => {
-                    mounts.insert(name, Arc::new(mount));
-                }
-                Err(fault) => log::error!(repository = name.as_str(); "repository is left out: {fault}"),
+            if let Some(mount) = self.mounted(repository) {
+                mounts.insert(name, mount);
             }
         }
         self.mounts.store(Arc::new(mounts));
         Ok(())
+    }
+
+    /// The repository ready to serve; as it was before where it cannot be read any more though nobody changed it.
+    fn mounted(&self, repository: Repository) -> Option<Arc<Mount>> {
+        let (name, id, revision) = (repository.name.clone(), repository.id, repository.revision);
+        let fault = match Mount::new(repository) {
+            Ok(mount) => return Some(Arc::new(mount)),
+            Err(fault) => fault,
+        };
+        let same = |mount: &Arc<Mount>| mount.id() == id && mount.repository.revision == revision;
+        let before = self.get(&name).filter(same);
+        let fate = if before.is_some() {
+            "stays as it was"
+        } else {
+            "is left out"
+        };
+        log::error!(repository = name.as_str(); "repository {fate}: {fault}");
+        before
     }
 
     /// The repository of this name.
@@ -181,5 +200,42 @@ impl Table {
             .values()
             .map(|mount| Arc::clone(&mount.repository))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use artifactapi_core::Time;
+    use artifactapi_core::repository::{Role, Secret};
+
+    use super::*;
+
+    fn repository(revision: i64, password: &str) -> Repository {
+        let mut settings = RemoteSettings::new("http://h.example/".parse().unwrap());
+        settings.username = Some("u".to_owned());
+        settings.password = Some(Secret(password.to_owned()));
+        Repository {
+            id: RepoId(uuid::Uuid::from_u128(1)),
+            name: "r".to_owned(),
+            package_type: "generic".to_owned(),
+            role: Role::Remote(Box::new(settings)),
+            revision,
+            created_at: Time(0),
+            updated_at: Time(0),
+        }
+    }
+
+    #[test]
+    fn what_no_key_opens_is_never_sent_upstream() {
+        let table = Table::default();
+        assert!(table.mounted(repository(1, "sealed:1:0a1b2c3d:xyz")).is_none());
+        let open = table.mounted(repository(1, "hunter2")).unwrap();
+        table
+            .mounts
+            .store(Arc::new(HashMap::from([("r".to_owned(), Arc::clone(&open))])));
+        // Sealed anew with a key that this process does not have, and otherwise the same: it goes on.
+        let kept = table.mounted(repository(1, "sealed:1:0a1b2c3d:xyz")).unwrap();
+        assert!(Arc::ptr_eq(&kept, &open));
+        assert!(table.mounted(repository(2, "sealed:1:0a1b2c3d:xyz")).is_none());
     }
 }

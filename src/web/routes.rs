@@ -6,7 +6,7 @@ use artifactapi_core::fault::Kind;
 use artifactapi_core::repository::{LocalSettings, RemoteSettings};
 use artifactapi_engine::admin::Stored;
 
-use crate::admin::{collection, events, health, metrics, objects, probe, repositories, stats};
+use crate::admin::{collection, events, health, metrics, objects, probe, repositories, secrets, stats};
 use crate::endpoint::at;
 use crate::middleware::Dialect;
 use crate::problem::ApiError;
@@ -32,6 +32,7 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     config
         .service(at("/api/v2/stats").get(stats::handle).done())
         .service(at("/api/v2/probe").post(probe::handle).done())
+        .service(at("/api/v2/secrets/rotate").post(secrets::rotate).done())
         .service(at("/api/v2/events").get(events::handle).done())
         .service(
             at("/api/v2/gc")

@@ -264,6 +264,16 @@ fn the_next_pause_doubles_from_the_one_taken_over() {
     assert_eq!(here.held_until(at(40)), Some(at(120)));
 }
 
+#[test]
+fn a_later_end_of_its_own_and_a_probe_of_its_own_stay() {
+    let mut here = opened();
+    here.adopt(State::HalfOpen, at(5), at(1));
+    assert_eq!(here.held_until(at(1)), Some(at(10)));
+    assert_eq!(here.gate(at(10)), Gate::Probe);
+    here.adopt(State::Open, at(50), at(11));
+    assert_eq!(here.success(at(12)), Some(State::Closed));
+}
+
 proptest! {
     #[test]
     fn no_other_clock_holds_it_longer_than_the_longest_pause(until: i64, now in -1_000_000_i64..1_000_000) {

@@ -20,6 +20,8 @@ section! {
         tls_key: Option<PathBuf> = None;
         /// HTTP worker threads; 0 is one per core.
         workers: usize = 0;
+        /// Whether stored files go from the disk's cache to the socket without a copy, where there is no TLS.
+        sendfile: bool = true;
         /// Seconds a stopping server still accepts requests while it already says that it is not ready.
         drain_seconds: u64 = 5;
         /// Seconds running requests get to end afterwards.

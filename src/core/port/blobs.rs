@@ -1,5 +1,6 @@
 //! Blobs: objects of bytes by name. Durable once committed; atomic; never changed afterwards.
 
+use std::fs::File;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -20,6 +21,12 @@ pub trait Blobs: Send + Sync + 'static {
     /// Streams an object, or the given bytes of it; `None` if there is no such object, or if it is known to end before
     /// these bytes do.
     async fn open(&self, object: &ObjectName, span: Option<Range<u64>>) -> Result<Option<ByteStream>>;
+
+    /// An object as an open file that holds at least `end` bytes, for the kernel to send by itself; `None` where the store
+    /// has no files, or no such file. Nobody writes to it.
+    async fn file(&self, _object: &ObjectName, _end: u64) -> Result<Option<File>> {
+        Ok(None)
+    }
 
     /// The object for random access, spooled first where the store is remote; `None` if there is none.
     async fn source(&self, object: &ObjectName) -> Result<Option<Box<dyn ReadSeek>>>;

@@ -52,6 +52,25 @@ pub trait Repositories {
 
     /// Removes one with everything it holds, if its revision is still `expected`; `false` otherwise.
     async fn delete_repository(&self, id: RepoId, expected: i64) -> Result<bool>;
+
+    /// Seals every secret anew with the first of the keys as they are by now. No revision rises, for nothing changes
+    /// but the form in which secrets rest.
+    async fn reseal(&self) -> Result<Resealed>;
+}
+
+/// What became of sealing every secret anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resealed {
+    /// The id of the key that seals now.
+    pub key: String,
+    /// Whether the keys stand in a file, which was read again.
+    pub reread: bool,
+    /// Secrets that were sealed with another key, or not at all, and are sealed with this one now.
+    pub resealed: u64,
+    /// Secrets that this key had sealed before.
+    pub already: u64,
+    /// Secrets that stay as they are, because no key opens them.
+    pub failed: u64,
 }
 
 /// What must hold before an entry is written or removed.

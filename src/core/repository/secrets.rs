@@ -42,12 +42,17 @@ impl Role {
         }
     }
 
-    /// Whether a secret of the settings is one that no key of this process opens; see [`Secret::is_sealed`].
-    pub fn is_sealed(&self) -> bool {
-        let mut sealed = false;
-        self.clone()
-            .secrets_mut(&mut |_, secret| sealed |= secret.is_sealed());
-        sealed
+    /// The field of a secret that no key of this process opens, and the id of the key that would; `None` if all are
+    /// open. See [`Secret::is_sealed`].
+    pub fn sealed(&self) -> Option<(String, String)> {
+        let mut found = None;
+        self.clone().secrets_mut(&mut |field, secret| {
+            if let Some(rest) = secret.0.strip_prefix(SEALED) {
+                let key = rest.split(':').next().unwrap_or_default();
+                found = Some((field.to_owned(), key.to_owned()));
+            }
+        });
+        found
     }
 }
 
@@ -153,10 +158,11 @@ mod tests {
 
     #[test]
     fn a_secret_that_stays_sealed_is_noticed() {
-        for (password, sealed) in [("hunter2", false), ("sealed:1:0:0", true)] {
+        let named = Some(("password".to_owned(), "0a1b".to_owned()));
+        for (password, sealed) in [("hunter2", None), ("sealed:1:0a1b:xyz", named)] {
             let settings = json!({"base_url": "http://h.example/", "username": "u", "password": password});
             let role: Role = serde_json::from_value(json!({"remote": settings})).unwrap();
-            assert_eq!(role.is_sealed(), sealed, "{password}");
+            assert_eq!(role.sealed(), sealed, "{password}");
         }
     }
 

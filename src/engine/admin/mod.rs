@@ -12,6 +12,7 @@ mod probe;
 mod refused;
 mod repositories;
 mod roles;
+mod secrets;
 mod stats;
 
 use std::sync::Arc;

@@ -8,5 +8,6 @@ mod journal;
 mod migrate;
 mod repositories;
 mod rows;
+mod secrets;
 mod sql;
 pub mod sqlite;

@@ -36,6 +36,8 @@ statements! {
         ON CONFLICT (name) DO NOTHING";
     REPLACE_REPOSITORY = "UPDATE repositories SET role = $1, revision = $2, updated_at = $3 \
         WHERE id = $4 AND revision = $5";
+    REPOSITORY = "SELECT id, name, package_type, role, revision FROM repositories WHERE id = $1";
+    RESEAL = "UPDATE repositories SET role = $1 WHERE id = $2 AND revision = $3 AND role = $4";
     REPOSITORY_REVISION = "SELECT revision FROM repositories WHERE id = $1";
     DELETE_REPOSITORY = "DELETE FROM repositories WHERE id = $1";
     DELETE_ENTRIES = "DELETE FROM entries WHERE repo = $1";
@@ -131,6 +133,7 @@ statements! {
     PRUNE_LOG = "DELETE FROM access_log WHERE id IN \
         (SELECT id FROM access_log WHERE at < $1 ORDER BY at LIMIT $2)";
     SETTING = "SELECT value FROM settings WHERE name = $1";
+    SET = "UPDATE settings SET value = $2 WHERE name = $1";
     SETTLE = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
 }
 

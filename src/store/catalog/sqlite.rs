@@ -20,8 +20,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 
 use self::quiet::Quiet;
 use self::turn::Turn;
-use super::migrate;
+use super::{migrate, secrets};
 use crate::trouble::catalog;
+use crate::vault::{KEY_FILE, Vault};
 
 /// Connections for reading.
 const READERS: u32 = 8;
@@ -40,19 +41,23 @@ pub(super) type Transaction = sqlx::Transaction<'static, sqlx::Sqlite>;
 pub struct Sqlite {
     pub(super) read: SqlitePool,
     pub(super) write: SqlitePool,
+    pub(super) vault: Option<Arc<Vault>>,
     clock: Arc<dyn Clock>,
     /// Where it was opened for reading and no process had it open.
     quiet: Option<Quiet>,
 }
 
 impl Sqlite {
-    /// Opens the file, makes it if it is missing (readable by its owner alone), and migrates it.
+    /// Opens the file, makes it if it is missing (readable by its owner alone), and migrates it. The key of its
+    /// secrets lies beside it, in a file of its own.
     pub async fn open(file: &Path) -> Result<Self, Fault> {
-        Self::open_with(file, SystemClock::shared()).await
+        let vault = Vault::own(&file.with_file_name(KEY_FILE))?;
+        Self::open_with(file, SystemClock::shared(), Arc::new(vault)).await
     }
 
-    /// Like [`open`](Self::open), with the clock that says when a blob lost its last entry.
-    pub async fn open_with(file: &Path, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+    /// Like [`open`](Self::open), with the clock that says when a blob lost its last entry, and with the keys of its
+    /// secrets. Keys that are not those of the catalog are refused.
+    pub async fn open_with(file: &Path, clock: Arc<dyn Clock>, vault: Arc<Vault>) -> Result<Self, Fault> {
         let turn = Turn::of(file, PATIENCE).await?;
         turn.make(file).map_err(catalog)?;
         let options = options_for(file)
@@ -63,18 +68,21 @@ impl Sqlite {
         migrate::apply(&mut tx, migrate::SQLITE, clock.now()).await?;
         tx.commit().await.map_err(catalog)?;
         let read = pool(options.pragma("query_only", "ON"), READERS).await?;
-        drop(turn);
-        Ok(Self {
+        let catalog = Self {
             read,
             write,
+            vault: Some(Arc::clone(&vault)),
             clock,
             quiet: None,
-        })
+        };
+        secrets::check(&catalog, &vault).await?;
+        drop(turn);
+        Ok(catalog)
     }
 
     /// Opens an existing file without writing to it, beside a server or alone. Every method that would write fails.
     /// Where no process has it open, no file is made beside it either; [`is_current`](Self::is_current) says whether
-    /// that lasted.
+    /// that lasted. Secrets stay sealed.
     pub async fn open_read_only(file: &Path) -> Result<Self, Fault> {
         let quiet = Quiet::of(file).map_err(catalog)?;
         let options = options_for(file)
@@ -88,6 +96,7 @@ impl Sqlite {
         Ok(Self {
             write: read.clone(),
             read,
+            vault: None,
             clock: SystemClock::shared(),
             quiet,
         })

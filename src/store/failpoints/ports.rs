@@ -13,7 +13,7 @@ use artifactapi_core::plan::Fact;
 use artifactapi_core::port::blobs::{BlobWriter, Blobs, ObjectInfo};
 use artifactapi_core::port::catalog::{
     BlobRow, BlobRows, Catalog, Commit, Committed, Created, Entries, Facts, Guard, Journal, LedgerRow,
-    Listed, LogRow, Page, Repositories, StatRow, Touch, Usage,
+    Listed, LogRow, Page, Repositories, Resealed, StatRow, Touch, Usage,
 };
 use artifactapi_core::port::hot::{Hearing, Hot};
 use artifactapi_core::port::{ByteStream, ReadSeek, Result};
@@ -114,6 +114,7 @@ ports! {
             create_repository(self: &Self, repository: &Repository) -> Created;
             replace_repository(self: &Self, repository: &Repository, expected: i64, drop_entries: bool) -> bool;
             delete_repository(self: &Self, id: RepoId, expected: i64) -> bool;
+            reseal(self: &Self) -> Resealed;
         }
         reads {
             epoch(self: &Self) -> i64;

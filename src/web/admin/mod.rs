@@ -12,6 +12,7 @@ pub(crate) mod objects;
 pub(crate) mod probe;
 mod query;
 pub(crate) mod repositories;
+pub(crate) mod secrets;
 pub(crate) mod stats;
 
 #[cfg(test)]

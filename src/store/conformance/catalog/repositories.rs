@@ -19,6 +19,7 @@ super::super::cases! { Catalog;
     dropping_what_one_cached_spares_the_others,
     deleting_needs_the_expected_revision_and_takes_everything,
     a_created_again_name_starts_empty,
+    secrets_sealed_anew_read_as_before,
 }
 
 async fn repositories_read_back_as_they_were_by_name(store: Arc<impl Catalog>) {
@@ -177,4 +178,15 @@ async fn a_created_again_name_starts_empty(store: Arc<impl Catalog>) {
     assert_eq!(store.fact(again, &index.key, "file").await.unwrap(), None);
     assert_eq!(store.ledger(again, "pkg", "1").await.unwrap(), None);
     assert_eq!(store.pinned(&EntryKey::new(again, file.key)).await.unwrap(), None);
+}
+
+async fn secrets_sealed_anew_read_as_before(store: Arc<impl Catalog>) {
+    let one = remote("name");
+    store.create_repository(&one).await.unwrap();
+    let done = store.reseal().await.unwrap();
+    assert_eq!((done.resealed, done.already, done.failed), (0, 1, 0));
+    assert_eq!(done.key.len(), 8);
+    assert_eq!(store.repositories().await.unwrap(), [one.clone()]);
+    let next = Repository { revision: 2, ..one };
+    assert!(store.replace_repository(&next, 1, false).await.unwrap());
 }
