@@ -12,6 +12,7 @@ use artifactapi_core::Fault;
 use artifactapi_core::fault::Kind;
 use futures_core::Stream;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
 
 /// Threads that drive the sockets.
 const WORKERS: usize = 2;
@@ -48,6 +49,15 @@ impl Io {
             handle: runtime.handle().clone(),
             runtime: Some(runtime),
         })))
+    }
+
+    /// Gives work to the runtime's own threads, so that it goes on without its caller. A crash of the work is told by
+    /// the handle.
+    pub fn spawn<T>(&self, work: T) -> JoinHandle<T::Output>
+    where
+        T: Future<Output: Send + 'static> + Send + 'static,
+    {
+        self.0.handle.spawn(work)
     }
 
     /// Makes `inner`, a future or a stream, run inside the runtime's context.

@@ -4,6 +4,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use artifactapi_core::key::ObjectName;
 use artifactapi_core::port::ByteStream;
@@ -40,6 +41,7 @@ super::cases! { Blobs;
     many_writers_do_not_disturb_each_other,
     a_source_seeks,
     sweeping_spares_objects_and_living_writers,
+    a_link_is_given_for_every_object_or_for_none,
     a_healthy_store_says_so,
 }
 
@@ -374,6 +376,21 @@ async fn sweeping_spares_objects_and_living_writers(store: Arc<impl Blobs>) {
     assert_eq!(store.sweep(EVER).await.unwrap(), 0);
     assert_eq!(get(&*store, &blob(1), None).await.unwrap(), pattern(10));
     assert!(get(&*store, &blob(2), None).await.unwrap() == pattern(600_000));
+}
+
+async fn a_link_is_given_for_every_object_or_for_none(store: Arc<impl Blobs>) {
+    put(&*store, &blob(1), pattern(10)).await;
+    let mut links = Vec::new();
+    // Whether the object exists is not asked.
+    for object in [blob(1), blob(2), upload(1)] {
+        let link = store.link(&object, "text/plain", Duration::from_secs(60)).await;
+        links.extend(link.unwrap().map(|url| (object, url)));
+    }
+    assert!(links.is_empty() || links.len() == 3);
+    for (object, url) in links {
+        assert!(["http", "https"].contains(&url.scheme()), "{url}");
+        assert!(url.path().ends_with(object.as_str()), "{url}");
+    }
 }
 
 async fn a_healthy_store_says_so(store: Arc<impl Blobs>) {

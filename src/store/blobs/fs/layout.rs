@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use artifactapi_core::key::ObjectName;
 
+use crate::blobs::names::{Parts, parts};
+
 /// Digits of a digest that name its folder.
 const OF_DIGEST: usize = 2;
 /// Digits of an upload's id that name its folder.
@@ -16,17 +18,16 @@ const OF_UPLOAD: usize = 6;
 
 /// Path of an object's file relative to the root; `None` if no object can have this name.
 pub(super) fn place(name: &str) -> Option<PathBuf> {
-    if let Some(rest) = name.strip_prefix(ObjectName::BLOBS) {
-        let (alg, rest) = rest.split_once('/')?;
-        let (hex, generation) = rest.split_once('/')?;
-        let fits = [alg, hex, generation].into_iter().all(plain);
-        let shard = hex.get(..OF_DIGEST).filter(|_| fits)?;
-        let dir = Path::new(ObjectName::BLOBS).join(alg).join(shard);
-        return Some(dir.join(format!("{hex}_{generation}")));
+    match parts(name)? {
+        Parts::Blob { alg, hex, generation } => {
+            let dir = Path::new(ObjectName::BLOBS).join(alg).join(hex.get(..OF_DIGEST)?);
+            Some(dir.join(format!("{hex}_{generation}")))
+        }
+        Parts::Upload { id } => {
+            let dir = Path::new(ObjectName::UPLOADS).join(id.get(..OF_UPLOAD)?);
+            Some(dir.join(id))
+        }
     }
-    let id = name.strip_prefix(ObjectName::UPLOADS).filter(|id| plain(id))?;
-    let shard = id.get(..OF_UPLOAD)?;
-    Some(Path::new(ObjectName::UPLOADS).join(shard).join(id))
 }
 
 /// Name of the object that the file `file` in the folder `shard` (relative to the root) is; `None` for strangers.
@@ -40,10 +41,6 @@ pub(super) fn name(shard: &str, file: &str) -> Option<String> {
         None => format!("{}{file}", ObjectName::UPLOADS),
     };
     (place(&name)? == Path::new(shard).join(file)).then_some(name)
-}
-
-fn plain(part: &str) -> bool {
-    !part.is_empty() && part.len() <= 128 && part.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
