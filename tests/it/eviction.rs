@@ -10,6 +10,7 @@ use crate::support::bytes::{Rng, bytes_of};
 use crate::support::eventually;
 use crate::support::script::Script;
 use crate::support::sse::Watcher;
+use crate::support::store::Store;
 use crate::support::upstream::Upstream;
 
 async fn filled(settings: Value, count: u64) -> (Upstream, App) {
@@ -147,8 +148,8 @@ async fn eviction_by_hand_takes_exactly_what_it_names() {
 async fn the_collector_frees_what_nobody_names_and_a_dry_run_nothing() {
     let (_upstream, app) = filled(json!({}), 3).await;
     app.evict("g", "all=true").await;
-    let blobs = || crate::support::store::files_under(&app.data().join("blobs")).len();
-    let before = blobs();
+    let store = Store::open(&app).await;
+    let before = store.objects().await.len();
     app.admin(
         Method::POST,
         "/api/v2/gc",
@@ -156,9 +157,10 @@ async fn the_collector_frees_what_nobody_names_and_a_dry_run_nothing() {
     )
     .await
     .expect(200);
-    assert_eq!(blobs(), before);
+    assert_eq!(store.objects().await.len(), before);
     collect(&app).await;
-    assert_eq!(before - blobs(), 3, "three objects went");
+    assert_eq!(before - store.objects().await.len(), 3, "three objects went");
+    store.close().await;
     let last = app
         .admin(Method::GET, "/api/v2/gc", Value::Null)
         .await

@@ -1,7 +1,6 @@
 //! `fsck`: eight kinds of planted damage, each reported exactly, and what a repair leaves.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -13,7 +12,7 @@ use crate::support::store::Store;
 use crate::support::upstream::Upstream;
 
 /// What a run of `fsck --json` found: kinds with names.
-fn findings(ran: &Ran) -> BTreeSet<(String, String)> {
+pub(crate) fn findings(ran: &Ran) -> BTreeSet<(String, String)> {
     let from = ran
         .output
         .find('{')
@@ -36,7 +35,7 @@ fn last(path: &std::path::Path) -> String {
 }
 
 /// Whether exactly these kinds were found, each with a name that holds the word beside it.
-fn assert_found(ran: &Ran, expected: &[(&str, String)]) {
+pub(crate) fn assert_found(ran: &Ran, expected: &[(&str, String)]) {
     let found = findings(ran);
     assert_eq!(found.len(), expected.len(), "{found:#?}");
     for (kind, word) in expected {
@@ -69,48 +68,45 @@ async fn eight_kinds_of_damage_are_each_reported_exactly() {
     assert_eq!(app.stop(), Some(0));
     app.damaged();
 
-    let mut store = Store::open(app.data()).await;
-    let mut expected = Vec::new();
-    let (_, file) = store.object("missing").await;
-    std::fs::remove_file(&file).unwrap();
-    expected.push(("missing_object", last(&file)));
+    let mut store = Store::open(&app).await;
+    let mut expected: Vec<(&str, String)> = Vec::new();
+    let object = store.object("missing").await;
+    store.remove(&object).await;
+    expected.push(("missing_object", object.last().into()));
 
-    let (_, flipped) = store.object("flipped").await;
-    let mut bytes = std::fs::read(&flipped).unwrap();
-    bytes[25_000] ^= 1;
-    std::fs::write(&flipped, bytes).unwrap();
+    let flipped = store.object("flipped").await;
+    store.flip(&flipped, 25_000).await;
 
-    let (_, file) = store.object("short").await;
-    std::fs::write(&file, b"short").unwrap();
-    expected.push(("wrong_size", last(&file)));
+    let object = store.object("short").await;
+    store.overwrite(&object, b"short").await;
+    expected.push(("wrong_size", object.last().into()));
 
-    let (digest, file) = store.object("rowless").await;
-    std::fs::remove_file(&file).unwrap();
+    let object = store.object("rowless").await;
+    store.remove(&object).await;
     store
-        .execute("DELETE FROM entries WHERE digest = $1", &[&digest])
+        .execute("DELETE FROM entries WHERE digest = $1", &[&object.digest])
         .await;
-    expected.push(("row_without_object", last(&file)));
+    expected.push(("row_without_object", object.last().into()));
 
-    let (digest, file) = store.object("linked").await;
+    let object = store.object("linked").await;
     store
-        .execute("DELETE FROM blobs WHERE digest = $1", &[&digest])
+        .execute("DELETE FROM blobs WHERE digest = $1", &[&object.digest])
         .await;
     expected.push(("dangling_entry", "linked".into()));
-    expected.push(("object_without_row", last(&file)));
+    expected.push(("object_without_row", object.last().into()));
 
     let spool = store.folder("spool").join("left-by-a-dead-process");
     std::fs::write(&spool, b"spool").unwrap();
     expected.push(("stale_spool", last(&spool)));
 
-    let half = store.folder("tmp").join("half-written");
-    std::fs::write(&half, b"half").unwrap();
-    expected.push(("half_written", last(&half)));
+    let half = store.begin("halfwritten").await;
+    expected.push(("half_written", half));
     store.close().await;
 
     let quick = app.fsck(&["--json"]);
     assert_eq!(quick.code, Some(1), "{}", quick.output);
     assert_found(&quick, &expected);
-    expected.push(("wrong_digest", last(&flipped)));
+    expected.push(("wrong_digest", flipped.last().into()));
     let thorough = app.fsck(&["--rehash", "--json"]);
     assert_eq!(thorough.code, Some(1), "{}", thorough.output);
     assert_found(&thorough, &expected);
@@ -118,73 +114,13 @@ async fn eight_kinds_of_damage_are_each_reported_exactly() {
     assert_found(&again, &expected);
 }
 
-/// A folder in the place of a file has a size and can be opened, but not be read.
-#[tokio::test]
-async fn an_object_that_cannot_be_read_is_damage_and_no_reason_to_stop() {
-    let mut app = App::start().await;
-    app.create_local("l", "generic", json!({})).await;
-    let folder = tempfile::tempdir().unwrap();
-    let sample = folder.path().join("sample");
-    std::fs::create_dir_all(sample.join("in it")).unwrap();
-    let size = std::fs::metadata(&sample).unwrap().len();
-    let body = bytes_of(1, usize::try_from(size).unwrap());
-    app.put("l", "unreadable", body).await.expect(201);
-    assert_eq!(app.stop(), Some(0));
-    app.damaged();
-    let mut store = Store::open(app.data()).await;
-    let (_, file) = store.object("unreadable").await;
-    store.close().await;
-    std::fs::remove_file(&file).unwrap();
-    std::fs::create_dir_all(file.join("in it")).unwrap();
-    let ran = app.fsck(&["--rehash", "--json"]);
-    assert_eq!(ran.code, Some(1), "{}", ran.output);
-    assert_found(&ran, &[("wrong_digest", last(&file))]);
-}
-
-/// All files and folders under a folder, with what is in the files.
-fn everything(folder: &std::path::Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for item in std::fs::read_dir(&folder).unwrap() {
-            let path = item.unwrap().path();
-            if path.is_dir() {
-                folders.push(path.clone());
-                found.insert(path, None);
-            } else {
-                let bytes = std::fs::read(&path).unwrap();
-                found.insert(path, Some(bytes));
-            }
-        }
-    }
-    found
-}
-
-#[tokio::test]
-async fn looking_changes_nothing_and_makes_nothing() {
-    let mut app = App::start().await;
-    app.create_local("l", "generic", json!({})).await;
-    app.put("l", "a", bytes_of(1, 50_000)).await.expect(201);
-    assert_eq!(app.stop(), Some(0));
-    for empty in ["spools", "tmp"] {
-        std::fs::remove_dir(app.data().join(empty)).unwrap();
-    }
-    let before = everything(app.data());
-    let ran = app.fsck(&["--rehash"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.output);
-    let after = everything(app.data());
-    let names = |all: &BTreeMap<PathBuf, Option<Vec<u8>>>| all.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&before), names(&after));
-    assert!(before == after, "a file has other bytes");
-}
-
 #[tokio::test]
 async fn waste_alone_is_no_damage_and_goes_at_the_next_start() {
     let mut app = App::start().await;
     assert_eq!(app.stop(), Some(0));
-    let store = Store::open(app.data()).await;
+    let store = Store::open(&app).await;
     std::fs::write(store.folder("spool").join("left"), b"spool").unwrap();
-    std::fs::write(store.folder("tmp").join("left"), b"half").unwrap();
+    store.begin("left").await;
     store.close().await;
     let ran = app.fsck(&["--json"]);
     assert_eq!((ran.code, findings(&ran).len()), (Some(0), 2), "{}", ran.output);
@@ -206,10 +142,15 @@ async fn a_repair_forgets_damaged_copies_and_they_are_fetched_again() {
         app.stored("g", name).await;
     }
     assert_eq!(app.stop(), Some(0));
-    let mut store = Store::open(app.data()).await;
-    std::fs::remove_file(store.object("missing").await.1).unwrap();
-    std::fs::write(store.object("flipped").await.1, bytes_of(77, 50_000)).unwrap();
-    std::fs::write(store.object("short").await.1, b"short").unwrap();
+    let mut store = Store::open(&app).await;
+    let [missing, flipped, short] = [
+        store.object("missing").await,
+        store.object("flipped").await,
+        store.object("short").await,
+    ];
+    store.remove(&missing).await;
+    store.overwrite(&flipped, &bytes_of(77, 50_000)).await;
+    store.overwrite(&short, b"short").await;
     store.close().await;
     assert_eq!(app.fsck(&["--repair", "--rehash"]).code, Some(0));
     let after = app.fsck(&["--rehash", "--json"]);

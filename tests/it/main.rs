@@ -15,6 +15,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod bucket;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod crash;
@@ -22,6 +24,8 @@ mod crash;
 mod double;
 #[cfg(test)]
 mod egress;
+#[cfg(test)]
+mod embedded;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
@@ -38,6 +42,8 @@ mod matrix;
 mod panics;
 #[cfg(test)]
 mod pypi;
+#[cfg(test)]
+mod replicas;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]

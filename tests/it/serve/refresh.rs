@@ -9,7 +9,7 @@ use crate::support::app::App;
 use crate::support::bytes::bytes_of;
 use crate::support::eventually;
 use crate::support::script::{Fault, Script};
-use crate::support::store::files_under;
+use crate::support::store::Store;
 use crate::support::upstream::Upstream;
 
 /// Everything mutable, with a TTL of a second, and further settings.
@@ -222,15 +222,13 @@ async fn an_object_that_the_store_has_lost_is_fetched_again() {
         upstream.set(&format!("/{name}"), Script::new(body.clone()));
         app.read("g", name).await.expect_bytes(&body);
         app.stored("g", name).await;
-        let blobs = files_under(&app.data().join("blobs"));
-        let file = blobs
-            .iter()
-            .find(|file| file.metadata().is_ok_and(|about| about.len() == 300_000));
-        let file = file.expect("the object's file");
+        let mut store = Store::open(&app).await;
+        let object = store.object(name).await;
         match harm {
-            None => std::fs::remove_file(file).unwrap(),
-            Some(size) => std::fs::write(file, &body[..size]).unwrap(),
+            None => store.remove(&object).await,
+            Some(size) => store.overwrite(&object, &body[..size]).await,
         }
+        store.close().await;
         let first = app.read("g", name).await;
         assert!(
             !first.complete() || first.body == body,

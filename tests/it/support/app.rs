@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, ExitStatus};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -11,53 +13,61 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::client::Reply;
+use super::parts::Shared;
 use super::process::{Ran, fsck, leftovers, log_file, spawn, terminate};
+use super::setup::Setup;
 use super::{PATIENCE, eventually};
 
 /// The admin token of every program under test.
 pub(crate) const TOKEN: &str = "it-admin-token-0123456789abcdef0123456789";
 
-/// How a program is to be started.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Setup {
-    env: BTreeMap<String, String>,
-}
-
-impl Setup {
-    /// Sets a variable of the program's environment.
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.insert(name.into(), value.into());
-        self
-    }
-
-    /// Starts it on a new folder.
-    pub(crate) async fn start(self) -> App {
-        let data = TempDir::new().expect("a temporary folder");
-        let child = spawn(data.path(), &self.env);
-        let mut app = App {
-            child,
-            data,
-            setup: self,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            http: client(),
-            audited: true,
-        };
-        app.address = app.wait_ready().await;
-        app
-    }
-}
-
 /// A running program.
 pub(crate) struct App {
     child: Child,
     data: TempDir,
-    setup: Setup,
+    env: BTreeMap<String, String>,
+    shared: Arc<Shared>,
     address: SocketAddr,
     http: reqwest::Client,
     audited: bool,
 }
 
 impl App {
+    /// Starts a program on a new folder and on these stores.
+    pub(super) async fn launch(env: BTreeMap<String, String>, shared: Arc<Shared>) -> Self {
+        let mut app = Self::begin(env, shared);
+        app.address = app.wait_ready().await;
+        app
+    }
+
+    /// As [`launch`](Self::launch), without waiting until it is ready: it may die before.
+    pub(super) fn begin(env: BTreeMap<String, String>, shared: Arc<Shared>) -> Self {
+        let env: BTreeMap<_, _> = shared.env().into_iter().chain(env).collect();
+        let data = TempDir::new().expect("a temporary folder");
+        Self {
+            child: spawn(data.path(), &env),
+            data,
+            env,
+            shared,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            http: client(),
+            audited: true,
+        }
+    }
+
+    /// Sets a variable of its environment from the next start on, or takes it away.
+    pub(crate) fn set_env(&mut self, name: &str, value: Option<&str>) {
+        match value {
+            Some(value) => drop(self.env.insert(name.into(), value.into())),
+            None => drop(self.env.remove(name)),
+        }
+    }
+
+    /// A further program on the same stores, with a folder of its own.
+    pub(crate) async fn replica(&self) -> Self {
+        Self::launch(self.env.clone(), Arc::clone(&self.shared)).await
+    }
+
     /// A program with the usual settings.
     pub(crate) async fn start() -> Self {
         Setup::default().start().await
@@ -104,6 +114,11 @@ impl App {
     /// Its data folder.
     pub(crate) fn data(&self) -> &Path {
         self.data.path()
+    }
+
+    /// The stores that its replicas share.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// What it wrote to standard error, over all its lives.
@@ -251,10 +266,19 @@ impl App {
 
     /// Waits until it ends by itself; its exit code.
     pub(crate) async fn ended(&mut self) -> Option<i32> {
+        self.end().await.code()
+    }
+
+    /// Waits until it ends by itself; the signal that ended it.
+    pub(crate) async fn killed(&mut self) -> Option<i32> {
+        self.end().await.signal()
+    }
+
+    async fn end(&mut self) -> ExitStatus {
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().expect("the child can be asked") {
-                return status.code();
+                return status;
             }
             assert!(Instant::now() < end, "the program did not end\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -264,14 +288,14 @@ impl App {
     /// Starts it again on the same folder, after a stop or a kill.
     pub(crate) async fn restart(&mut self) {
         drop(std::fs::remove_file(self.data.path().join("address")));
-        self.child = spawn(self.data.path(), &self.setup.env);
+        self.child = spawn(self.data.path(), &self.env);
         self.http = client();
         self.address = self.wait_ready().await;
     }
 
-    /// Runs `fsck` on the folder.
+    /// Runs `fsck` on the stores.
     pub(crate) fn fsck(&self, arguments: &[&str]) -> Ran {
-        fsck(self.data.path(), arguments)
+        fsck(self.data.path(), &self.shared.env(), arguments)
     }
 
     /// Leaves out the checks at the end: the test has damaged the folder on purpose.
@@ -291,7 +315,7 @@ impl Drop for App {
             return;
         }
         if self.audited {
-            let ran = fsck(self.data.path(), &["--rehash"]);
+            let ran = self.fsck(&["--rehash"]);
             assert_eq!(ran.code, Some(0), "fsck: {}", ran.output);
             assert_eq!(leftovers(self.data.path()), Vec::<PathBuf>::new(), "left over");
         }

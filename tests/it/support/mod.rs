@@ -3,10 +3,14 @@
 
 pub(crate) mod app;
 pub(crate) mod bytes;
+pub(crate) mod chaos;
 pub(crate) mod client;
+pub(crate) mod parts;
 pub(crate) mod process;
 pub(crate) mod python;
 pub(crate) mod script;
+pub(crate) mod servers;
+pub(crate) mod setup;
 pub(crate) mod sse;
 pub(crate) mod store;
 pub(crate) mod upstream;

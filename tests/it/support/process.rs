@@ -22,8 +22,13 @@ pub(crate) struct Ran {
 
 /// Runs the program with arguments, to its end.
 pub(crate) fn run(arguments: &[&str]) -> Ran {
+    run_with(&BTreeMap::new(), arguments)
+}
+
+fn run_with(env: &BTreeMap<String, String>, arguments: &[&str]) -> Ran {
     let output = command()
         .args(arguments)
+        .envs(env)
         .output()
         .expect("the program can be run");
     let text = [output.stdout, output.stderr].concat();
@@ -33,10 +38,10 @@ pub(crate) fn run(arguments: &[&str]) -> Ran {
     }
 }
 
-/// Runs `fsck` on a folder.
-pub(super) fn fsck(data: &Path, arguments: &[&str]) -> Ran {
+/// Runs `fsck` on a folder, and on the servers that the environment names.
+pub(super) fn fsck(data: &Path, env: &BTreeMap<String, String>, arguments: &[&str]) -> Ran {
     let folder = data.to_str().expect("a plain path");
-    run(&[&["fsck", "--data-dir", folder], arguments].concat())
+    run_with(env, &[&["fsck", "--data-dir", folder], arguments].concat())
 }
 
 /// The program with nothing of this machine's environment.
