@@ -383,7 +383,7 @@ async fn a_link_is_given_for_every_object_or_for_none(store: Arc<impl Blobs>) {
     let mut links = Vec::new();
     // Whether the object exists is not asked.
     for object in [blob(1), blob(2), upload(1)] {
-        let link = store.link(&object, "text/plain", Duration::from_secs(60)).await;
+        let link = store.link(&object, "text/plain", Duration::from_mins(1)).await;
         links.extend(link.unwrap().map(|url| (object, url)));
     }
     assert!(links.is_empty() || links.len() == 3);
