@@ -31,6 +31,8 @@ mod events;
 #[cfg(test)]
 mod eviction;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod flights;
 #[cfg(test)]
 mod fsck;
