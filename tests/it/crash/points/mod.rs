@@ -1,0 +1,93 @@
+//! Every point is a safe place to die: the program kills itself before and after each effect on a store, in every
+//! operation that passes it.
+//!
+//! Each operation is carried out once undisturbed, to learn which points it passes and what it leads to. Then, for each
+//! of these points, by a program on fresh stores that dies there: `fsck` finds no damage, what was acknowledged holds,
+//! the client's retry leads to the same state, and a collection leaves no waste. The points that were hit are those that
+//! the program lists, all of them.
+
+mod scenario;
+mod state;
+mod table;
+mod trial;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use self::scenario::Scenario;
+use self::trial::Lesson;
+use crate::support::process::run;
+
+/// Programs at once.
+const AT_ONCE: usize = 4;
+
+/// Carries out tasks, a few at a time; gives what came of each, or its name where it failed.
+async fn each<T, F>(tasks: impl IntoIterator<Item = (String, F)>) -> (Vec<T>, Vec<String>)
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let mut running = JoinSet::new();
+    for (name, task) in tasks {
+        let turns = Arc::clone(&turns);
+        running.spawn(async move {
+            let _turn = turns.acquire_owned().await.expect("nobody closes it");
+            let done = tokio::spawn(task).await;
+            done.map_err(|_| name)
+        });
+    }
+    let mut all = (Vec::new(), Vec::new());
+    while let Some(done) = running.join_next().await {
+        match done.expect("the task has caught it") {
+            Ok(value) => all.0.push(value),
+            Err(name) => all.1.push(name),
+        }
+    }
+    all
+}
+
+/// The points of the program, in its order.
+fn listed() -> Vec<String> {
+    let ran = run(&["failpoints"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.output);
+    ran.output.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn every_point_is_a_safe_place_to_die() {
+    let points = listed();
+    let learn = |scenario: Scenario| (scenario.name(), trial::learn(scenario));
+    let (mut lessons, unlearned) = each(Scenario::ALL.map(learn)).await;
+    assert_eq!(unlearned, Vec::<String>::new(), "undisturbed");
+    lessons.sort_by_key(|lesson: &Lesson| Scenario::ALL.iter().position(|one| *one == lesson.scenario));
+    let lessons: Vec<Arc<Lesson>> = lessons.into_iter().map(Arc::new).collect();
+    let passed = |lesson: &Arc<Lesson>| {
+        let lesson = Arc::clone(lesson);
+        let dies = move |point: String| {
+            let name = format!("{} / {point}", lesson.scenario.name());
+            (name, trial::dies(Arc::clone(&lesson), point))
+        };
+        dies
+    };
+    let trials: Vec<_> = lessons
+        .iter()
+        .flat_map(|lesson| lesson.points.iter().cloned().map(passed(lesson)))
+        .collect();
+    let count = trials.len();
+    let (deaths, failed) = each(trials).await;
+    println!("{}", table::of(&points, &lessons, &deaths));
+    let hit: BTreeSet<&String> = deaths.iter().map(|death| &death.point).collect();
+    let missed: Vec<_> = points.iter().filter(|point| !hit.contains(point)).collect();
+    println!(
+        "points: {} listed, {} hit, {count} deaths, {} failed",
+        points.len(),
+        hit.len(),
+        failed.len()
+    );
+    assert_eq!(failed, Vec::<String>::new(), "these went wrong");
+    assert_eq!(missed, Vec::<&String>::new(), "no operation passes these");
+}
