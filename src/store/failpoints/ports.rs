@@ -45,13 +45,14 @@ pub(super) fn around((catalog, blobs, hot): Ports) -> Ports {
     )
 }
 
-/// Implements the ports: `effects` with their points, `reads` without, `facts` without waiting. `then` is applied to what
-/// an effect gives.
+/// Implements the ports: `effects` with their points, `reads` without, `facts` without waiting, `always` without
+/// asking. `then` is applied to what an effect gives.
 macro_rules! ports {
     ($($port:literal: $trait:ident for $armed:ty {
         effects { $($effect:ident($this:ident: $me:ty $(, $give:ident: $given:ty)*) -> $made:ty $(, then $wrap:path)?;)* }
         reads { $($read:ident($that:ident: $who:ty $(, $ask:ident: $asked:ty)*) -> $told:ty;)* }
         facts { $($fact:ident -> $known:ty;)* }
+        $(always { $($claim:ident -> $kind:ty = $value:expr;)* })?
     })+) => {
         /// Every point, in the order of the ports.
         pub(super) const POINTS: &[&str] = &[$($(
@@ -74,6 +75,9 @@ macro_rules! ports {
             $(fn $fact(&self) -> $known {
                 self.0.$fact()
             })*
+            $($(fn $claim(&self) -> $kind {
+                $value
+            })*)?
         })+
     };
 }
@@ -184,6 +188,8 @@ ports! {
             listen(self: &Self, channel: &str) -> Hearing;
             check(self: &Self) -> ();
         }
-        facts { is_shared -> bool; kind -> &'static str; }
+        facts { kind -> &'static str; }
+        // So that what only replicas do passes its points on every store.
+        always { is_shared -> bool = true; }
     }
 }
