@@ -22,31 +22,9 @@ pub async fn hot<S: Hot, F: Future<Output = S>>(make: impl Fn() -> F) {
 /// What [`Hot`] promises to those who hold one store by two handles, as two replicas do; the handles know nothing of
 /// each other.
 pub async fn hot_between(one: &impl Hot, other: &impl Hot) {
-    one.set("a", b"x".to_vec(), LONG).await.unwrap();
-    assert_eq!(other.get("a").await.unwrap(), Some(b"x".to_vec()));
-    other.delete("a").await.unwrap();
-    assert_eq!(one.get("a").await.unwrap(), None);
-
-    assert!(one.acquire("l", "one", LONG).await.unwrap());
-    assert!(!other.acquire("l", "other", LONG).await.unwrap());
-    other.release("l", "other").await.unwrap();
-    assert!(!other.acquire("l", "other", LONG).await.unwrap());
-    one.release("l", "one").await.unwrap();
-    assert!(other.acquire("l", "other", LONG).await.unwrap());
-    other.release("l", "other").await.unwrap();
-
-    let mut here = one.listen("news").await.unwrap();
-    let mut there = other.listen("news").await.unwrap();
-    for n in 0..100_u8 {
-        one.publish("news", vec![n]).await.unwrap();
-        other.publish("news", vec![n, n]).await.unwrap();
-    }
-    for n in 0..100_u8 {
-        for hearing in [&mut here, &mut there] {
-            assert_eq!(next(hearing).await, message([n]));
-            assert_eq!(next(hearing).await, message([n, n]));
-        }
-    }
+    values_are_shared(one, other).await;
+    leases_are_shared(one, other).await;
+    channels_are_shared(one, other).await;
 }
 
 super::cases! { Hot;
@@ -192,4 +170,36 @@ async fn of_many_who_ask_at_once_one_gets_the_lease(store: Arc<impl Hot>) {
 async fn a_healthy_store_says_so(store: Arc<impl Hot>) {
     store.check().await.unwrap();
     assert!(!store.kind().is_empty());
+}
+
+async fn values_are_shared(one: &impl Hot, other: &impl Hot) {
+    one.set("a", b"x".to_vec(), LONG).await.unwrap();
+    assert_eq!(other.get("a").await.unwrap(), Some(b"x".to_vec()));
+    other.delete("a").await.unwrap();
+    assert_eq!(one.get("a").await.unwrap(), None);
+}
+
+async fn leases_are_shared(one: &impl Hot, other: &impl Hot) {
+    assert!(one.acquire("l", "one", LONG).await.unwrap());
+    assert!(!other.acquire("l", "other", LONG).await.unwrap());
+    other.release("l", "other").await.unwrap();
+    assert!(!other.acquire("l", "other", LONG).await.unwrap());
+    one.release("l", "one").await.unwrap();
+    assert!(other.acquire("l", "other", LONG).await.unwrap());
+    other.release("l", "other").await.unwrap();
+}
+
+async fn channels_are_shared(one: &impl Hot, other: &impl Hot) {
+    let mut here = one.listen("news").await.unwrap();
+    let mut there = other.listen("news").await.unwrap();
+    for n in 0..100_u8 {
+        one.publish("news", vec![n]).await.unwrap();
+        other.publish("news", vec![n, n]).await.unwrap();
+    }
+    for n in 0..100_u8 {
+        for hearing in [&mut here, &mut there] {
+            assert_eq!(next(hearing).await, message([n]));
+            assert_eq!(next(hearing).await, message([n, n]));
+        }
+    }
 }

@@ -145,6 +145,8 @@ impl Hot for Redis {
         self.call(script.arg(owner)).await
     }
 
+    /// Where this fails, the message may have been heard all the same, or not; listeners get a gap only if the server
+    /// was away for them too.
     async fn publish(&self, channel: &str, message: Vec<u8>) -> Result<(), Fault> {
         let mut publish = cmd("PUBLISH");
         publish.arg(self.name("channel:", channel)).arg(message);

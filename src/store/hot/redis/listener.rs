@@ -24,7 +24,7 @@ const PULSE: Duration = Duration::from_secs(2);
 pub(super) struct Listener {
     pub(super) client: Client,
     pub(super) channel: Vec<u8>,
-    /// An answer later than this means that others have given up messages meanwhile.
+    /// A server that takes longer than this has had messages that their senders gave up on: a gap.
     pub(super) wait: Duration,
     pub(super) told: broadcast::Sender<Heard>,
 }

@@ -72,6 +72,7 @@ async fn two_replicas_share_what_it_holds() {
     let settings = patient(&shared_server());
     let one = Redis::open(&settings, &Io::start().unwrap()).unwrap();
     let other = Redis::open(&settings, &Io::start().unwrap()).unwrap();
+    assert!(one.is_shared() && one.kind() == "redis");
     crate::conformance::hot_between(&one, &other).await;
 }
 
