@@ -141,6 +141,7 @@ impl Works {
             upstream: Arc::clone(&self.upstream),
             handles: self.handles.clone(),
             settings: config.cache.clone(),
+            link_lifetime: Duration::from_secs(config.s3.link_seconds),
             observer: metrics.observer(),
             hooks: self.hooks,
         });

@@ -187,6 +187,9 @@ pub struct RemoteSettings {
     /// Whether anyone may read.
     #[serde(default = "yes")]
     pub anonymous_read: bool,
+    /// Whether clients are sent to the store of blobs for what it holds, where it gives links.
+    #[serde(default)]
+    pub redirect_hits: bool,
 }
 
 impl RemoteSettings {
@@ -218,6 +221,7 @@ impl RemoteSettings {
             egress_proxy: None,
             ca_bundle: None,
             anonymous_read: true,
+            redirect_hits: false,
         }
     }
 }
@@ -238,6 +242,9 @@ pub struct LocalSettings {
     /// Whether anyone may read.
     #[serde(default = "yes")]
     pub anonymous_read: bool,
+    /// Whether clients are sent to the store of blobs for what it holds, where it gives links.
+    #[serde(default)]
+    pub redirect_hits: bool,
 }
 
 impl Default for LocalSettings {
@@ -247,6 +254,7 @@ impl Default for LocalSettings {
             allow_overwrite: None,
             quota_bytes: 0,
             anonymous_read: true,
+            redirect_hits: false,
         }
     }
 }

@@ -16,6 +16,7 @@ mod obtain;
 mod pages;
 mod publish;
 mod read;
+mod redirect;
 mod relay;
 mod respond;
 mod serve;
@@ -62,6 +63,8 @@ pub struct Parts {
     pub handles: Handles,
     /// Sizes and times of caches.
     pub settings: Cache,
+    /// How long a link to a stored object is good.
+    pub link_lifetime: Duration,
     /// Told of every finished request.
     pub observer: Observer,
     /// What the workers were started with.
@@ -105,6 +108,7 @@ pub(crate) struct Shared {
     shelf: Shelf,
     pages: derived::Pages,
     observer: Observer,
+    link_lifetime: Duration,
     /// How long a refresh may keep a client with a copy at hand waiting.
     patience: Duration,
     /// How long a client waits for an index of which there is no copy.
@@ -122,6 +126,7 @@ impl Engine {
             upstream,
             handles,
             settings,
+            link_lifetime,
             observer,
             hooks,
         } = parts;
@@ -138,6 +143,7 @@ impl Engine {
             shelf,
             pages: derived::pages(settings.pages_bytes),
             observer,
+            link_lifetime,
             patience: Duration::from_secs(settings.refresh_wait_seconds),
             index_patience: Duration::from_secs(settings.index_wait_seconds),
         });

@@ -13,7 +13,7 @@ use crate::obtain::{Got, Wish};
 use crate::respond::{Cut, shown};
 use crate::serve::{Served, is_page};
 use crate::table::Mount;
-use crate::{Shared, flying, pages, relay};
+use crate::{Shared, flying, pages, redirect, relay};
 
 /// Answers a read.
 pub(crate) async fn read(
@@ -61,6 +61,14 @@ pub(crate) async fn stored(
     let mut shown = shown(want, &entry, outcome, shared.clock.now());
     shown.dialect = mount.format.headers(want, &entry);
     let (response, cut) = shown.head(x)?;
+    if cut != Cut::Nothing
+        && let Some(response) = redirect::to_store(shared, x, (mount, want), &entry, outcome).await?
+    {
+        return Ok(Served {
+            response,
+            entry: Some(entry.id.clone()),
+        });
+    }
     let span = match cut {
         Cut::Nothing => {
             return Ok(Served {

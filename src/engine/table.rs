@@ -95,6 +95,16 @@ impl Mount {
             (None, None) => false,
         }
     }
+
+    /// Whether its clients are sent to the store of blobs for what that holds.
+    pub(crate) fn redirects_hits(&self) -> bool {
+        let wanted = match (self.repository.remote(), self.repository.local()) {
+            (Some(settings), _) => settings.redirect_hits,
+            (_, Some(settings)) => settings.redirect_hits,
+            (None, None) => false,
+        };
+        wanted && self.format.describe().follows_redirects
+    }
 }
 
 fn rules(settings: &RemoteSettings, type_ttl: u64) -> Rules {

@@ -174,6 +174,8 @@ pub struct Describe {
     pub allow_overwrite: bool,
     /// Whether locals of the type exist.
     pub hosts: bool,
+    /// Whether its clients follow a redirect of an artifact to another host.
+    pub follows_redirects: bool,
     /// How clients are set up: client and lines in which `{url}` stands for the repository's URL, which has
     /// no slash at its end.
     pub snippets: &'static [(&'static str, &'static str)],

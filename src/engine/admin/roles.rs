@@ -30,8 +30,10 @@ impl Stored for RemoteSettings {
         Role::Remote(Box::new(self))
     }
 
-    fn check(&self, _format: &Describe) -> Vec<FieldError> {
-        policy::validate(self)
+    fn check(&self, format: &Describe) -> Vec<FieldError> {
+        let mut errors = policy::validate(self);
+        errors.extend(redirects(self.redirect_hits, format));
+        errors
     }
 
     fn moved_from(&self, before: &Self) -> bool {
@@ -49,14 +51,47 @@ impl Stored for LocalSettings {
     }
 
     fn check(&self, format: &Describe) -> Vec<FieldError> {
-        if format.hosts {
-            return Vec::new();
+        let mut errors: Vec<_> = redirects(self.redirect_hits, format).into_iter().collect();
+        if !format.hosts {
+            let reason = format!("{} cannot be hosted yet", format.name);
+            errors.push(FieldError::new("package_type", reason));
         }
-        let reason = format!("{} cannot be hosted yet", format.name);
-        vec![FieldError::new("package_type", reason)]
+        errors
     }
 
     fn moved_from(&self, _before: &Self) -> bool {
         false
+    }
+}
+
+/// Clients that do not follow redirects would find nothing.
+fn redirects(wanted: bool, format: &Describe) -> Option<FieldError> {
+    let reason = format!("clients of {} do not follow redirects", format.name);
+    (wanted && !format.follows_redirects).then(|| FieldError::new("redirect_hits", reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use artifactapi_formats::named;
+
+    use super::*;
+
+    #[test]
+    fn hits_are_redirected_only_for_types_whose_clients_follow() {
+        let mut format = named("generic").unwrap().describe();
+        let local = LocalSettings {
+            redirect_hits: true,
+            ..LocalSettings::default()
+        };
+        let mut remote = RemoteSettings::new("http://upstream.example/".parse().unwrap());
+        remote.redirect_hits = true;
+        assert_eq!(local.check(&format), []);
+        assert_eq!(remote.check(&format), []);
+        format.follows_redirects = false;
+        for errors in [local.check(&format), remote.check(&format)] {
+            let fields: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
+            assert_eq!(fields, ["redirect_hits"]);
+        }
+        assert_eq!(LocalSettings::default().check(&format), []);
     }
 }

@@ -25,6 +25,7 @@ impl Format for Generic {
             mutable_ttl: 300,
             allow_overwrite: true,
             hosts: true,
+            follows_redirects: true,
             snippets: &[
                 ("curl", "curl -fLO {url}/path/to/file"),
                 (

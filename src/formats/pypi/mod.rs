@@ -39,6 +39,7 @@ impl Format for PyPi {
             mutable_ttl: 300,
             allow_overwrite: false,
             hosts: false,
+            follows_redirects: true,
             snippets: &[
                 ("pip", "pip config set global.index-url {url}/simple/"),
                 ("uv", "export UV_DEFAULT_INDEX={url}/simple/"),

@@ -120,6 +120,7 @@ impl Bench {
             upstream: Arc::clone(&upstream),
             handles: handles.clone(),
             settings: config.cache.clone(),
+            link_lifetime: Duration::from_secs(config.s3.link_seconds),
             observer: metrics.observer(),
             hooks,
         };

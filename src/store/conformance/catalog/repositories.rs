@@ -28,6 +28,7 @@ async fn repositories_read_back_as_they_were_by_name(store: Arc<impl Catalog>) {
         allow_overwrite: Some(false),
         quota_bytes: u64::MAX,
         anonymous_read: false,
+        redirect_hits: true,
     };
     let all = [
         remote("a-b"),
