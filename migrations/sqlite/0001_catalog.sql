@@ -11,6 +11,14 @@ CREATE TABLE repositories (
     updated_at   INTEGER NOT NULL
 ) STRICT;
 
+-- What others must notice is counted here: `epoch` rises with every change of repositories, pins that moved, and
+-- removals of entries.
+CREATE TABLE counters (
+    name  TEXT    NOT NULL PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO counters (name, value) VALUES ('epoch', 0);
+
 -- Which object holds the bytes of a digest.
 CREATE TABLE blobs (
     digest             TEXT    NOT NULL PRIMARY KEY,

@@ -5,13 +5,13 @@ use artifactapi_core::key::ObjectName;
 use artifactapi_core::port::catalog::{Commit, Committed, Pin};
 use artifactapi_core::{Digest, Entry};
 
-use super::entries::{find, holds, pinned, usage};
+use super::db::{End, Query, Tx};
+use super::entries::{by_id, find, holds, lock_blob, usage, used};
 use super::facts;
-use super::repositories::revision;
+use super::repositories::{changed, lock};
 use super::rows::{Columns, int, to_json};
 use super::sql;
-use super::sqlite::{Sqlite, Transaction};
-use crate::trouble::catalog;
+use super::tables::{Dialect, Tables};
 
 /// What the pin of a name says about new bytes.
 enum Pinned {
@@ -21,55 +21,48 @@ enum Pinned {
     Other(Digest),
 }
 
-impl Sqlite {
+impl<D: Dialect> Tables<D> {
     /// See [`Entries::commit`](artifactapi_core::port::catalog::Entries::commit).
     ///
-    /// Nothing is written before every condition holds; and what is read stays true, for the transaction began as
-    /// the only writer.
-    pub(super) async fn commit_entry(&self, commit: Commit) -> Result<Committed, Fault> {
-        let mut tx = self.begin().await?;
-        let revision = revision(&mut tx, commit.entry.id.repo).await?;
+    /// Nothing is written before every condition holds; and what is read stays true, for nobody else changes the
+    /// entries of a locked repository.
+    pub(super) async fn commit_entry(&self, tx: &mut Tx, commit: &Commit) -> Result<End<Committed>, Fault> {
+        let revision = lock(tx, commit.entry.id.repo).await?;
         if revision.is_none() || (commit.revision.is_some() && revision != commit.revision) {
-            return Ok(Committed::NoRepository);
+            return Ok(End::Rollback(Committed::NoRepository));
         }
-        let before = find(&mut *tx, &commit.entry.id).await?;
-        if let Some(refused) = unmet(&mut tx, &commit, before.as_ref()).await? {
-            return Ok(refused);
+        let before = find(tx, &commit.entry.id).await?;
+        if let Some(refused) = unmet(tx, commit, before.as_ref()).await? {
+            return Ok(End::Rollback(refused));
         }
-        let Commit {
-            mut entry,
-            pin,
-            facts,
-            ..
-        } = commit;
-        let moved_pin = match settle_pin(&mut tx, &entry, pin).await? {
+        let mut entry = commit.entry.clone();
+        let moved_pin = match settle_pin(tx, &entry, commit.pin).await? {
             Pinned::Fine(moved) => moved,
-            Pinned::Other(digest) => return Ok(Committed::PinnedOther(digest)),
+            Pinned::Other(digest) => return Ok(End::Rollback(Committed::PinnedOther(digest))),
         };
-        entry.object = place(&mut tx, &entry).await?;
-        put(&mut tx, &entry).await?;
         let replaced = before.map(|before| before.digest);
-        if let Some(old) = replaced.as_ref().filter(|old| **old != entry.digest) {
-            self.release(&mut tx, old).await?;
+        let old = replaced.as_ref().filter(|old| **old != entry.digest);
+        entry.object = place(tx, &entry, old).await?;
+        put(tx, &entry).await?;
+        if let Some(old) = old {
+            self.release(tx, old).await?;
         }
-        if let Some(facts) = facts {
-            facts::replace(&mut tx, &entry, facts).await?;
+        if let Some(facts) = &commit.facts {
+            facts::replace(tx, &entry, facts).await?;
         }
-        tx.commit().await.map_err(catalog)?;
-        Ok(Committed::Stored {
+        if moved_pin.is_some() {
+            changed(tx).await?;
+        }
+        Ok(End::Commit(Committed::Stored {
             entry: Box::new(entry),
             replaced,
             moved_pin,
-        })
+        }))
     }
 }
 
 /// Which condition of a commit does not hold, if any.
-async fn unmet(
-    tx: &mut Transaction,
-    commit: &Commit,
-    before: Option<&Entry>,
-) -> Result<Option<Committed>, Fault> {
+async fn unmet(tx: &mut Tx, commit: &Commit, before: Option<&Entry>) -> Result<Option<Committed>, Fault> {
     let Commit {
         entry, guard, quota, ..
     } = commit;
@@ -83,68 +76,55 @@ async fn unmet(
 }
 
 /// Bytes the repository would hold with `entry` in the place of `before`.
-async fn size_after(tx: &mut Transaction, entry: &Entry, before: Option<&Entry>) -> Result<u64, Fault> {
-    let held = usage(&mut **tx, entry.id.repo).await?.bytes;
+async fn size_after(tx: &mut Tx, entry: &Entry, before: Option<&Entry>) -> Result<u64, Fault> {
+    let held = used(&tx.one(usage(entry.id.repo)).await?)?.bytes;
     let freed = before.map_or(0, |before| before.size);
     Ok(held.saturating_sub(freed).saturating_add(entry.size))
 }
 
 /// Compares with the digest pinned under the name, and pins where nothing is.
-async fn settle_pin(tx: &mut Transaction, entry: &Entry, pin: Pin) -> Result<Pinned, Fault> {
+async fn settle_pin(tx: &mut Tx, entry: &Entry, pin: Pin) -> Result<Pinned, Fault> {
     if pin == Pin::No {
         return Ok(Pinned::Fine(None));
     }
-    let pinned = pinned(&mut **tx, &entry.id).await?;
-    let other = pinned.clone().filter(|pinned| *pinned != entry.digest);
+    let row = tx.first(by_id(sql::PIN, &entry.id)).await?;
+    let pinned: Option<Digest> = row.map(|row| Columns::of(&row).parsed()).transpose()?;
+    let known = pinned.is_some();
+    let other = pinned.filter(|pinned| *pinned != entry.digest);
     match other {
         Some(other) if pin == Pin::Hold => return Ok(Pinned::Other(other)),
-        None if pinned.is_some() => return Ok(Pinned::Fine(None)),
+        None if known => return Ok(Pinned::Fine(None)),
         _ => {}
     }
-    sqlx::query(sql::PUT_PIN)
-        .bind(entry.id.repo.to_string())
-        .bind(entry.id.key.as_str())
-        .bind(&entry.id.variant)
-        .bind(entry.digest.to_string())
-        .execute(&mut **tx)
-        .await
-        .map_err(catalog)?;
+    let query = by_id(sql::PUT_PIN, &entry.id).bind(entry.digest.to_string());
+    tx.run(query).await?;
     Ok(Pinned::Fine(other))
 }
 
-/// Sees to the blob's row; gives the object that holds the bytes. A blob that is being deleted gets the new object
-/// for its own, so that the deletion under way can only hit the old one.
-async fn place(tx: &mut Transaction, entry: &Entry) -> Result<ObjectName, Fault> {
-    let row = sqlx::query(sql::BLOB)
-        .bind(entry.digest.to_string())
-        .fetch_optional(&mut **tx)
-        .await
-        .map_err(catalog)?;
-    if let Some(row) = row {
-        let mut columns = Columns::of(&row);
-        let object = ObjectName::stored(columns.next::<String>()?);
-        if !columns.next::<bool>()? {
-            let named = sqlx::query(sql::BLOB_NAMED).bind(entry.digest.to_string());
-            named.execute(&mut **tx).await.map_err(catalog)?;
-            return Ok(object);
-        }
+/// Sees to the blob's row, and locks it with that of the `old` bytes; gives the object that holds the bytes. A blob
+/// that is being deleted gets the new object for its own, so that the deletion under way can only hit the old one.
+async fn place(tx: &mut Tx, entry: &Entry, old: Option<&Digest>) -> Result<ObjectName, Fault> {
+    let (earlier, later) = match old {
+        Some(old) if *old < entry.digest => (Some(old), None),
+        old => (None, old),
+    };
+    if let Some(old) = earlier {
+        lock_blob(tx, old).await?;
     }
-    sqlx::query(sql::PUT_BLOB)
+    let query = Query::new(sql::PLACE_BLOB)
         .bind(entry.digest.to_string())
         .bind(entry.object.as_str())
-        .bind(int(entry.size))
-        .execute(&mut **tx)
-        .await
-        .map_err(catalog)?;
-    Ok(entry.object.clone())
+        .bind(int(entry.size));
+    let row = tx.one(query).await?;
+    if let Some(old) = later {
+        lock_blob(tx, old).await?;
+    }
+    Ok(ObjectName::stored(Columns::of(&row).next::<String>()?))
 }
 
 /// Writes the entry; its use counters stay what they were.
-async fn put(tx: &mut Transaction, entry: &Entry) -> Result<(), Fault> {
-    sqlx::query(sql::PUT_ENTRY)
-        .bind(entry.id.repo.to_string())
-        .bind(entry.id.key.as_str())
-        .bind(&entry.id.variant)
+async fn put(tx: &mut Tx, entry: &Entry) -> Result<(), Fault> {
+    let query = by_id(sql::PUT_ENTRY, &entry.id)
         .bind(entry.digest.to_string())
         .bind(int(entry.size))
         .bind(entry.lifetime.as_str())
@@ -156,9 +136,6 @@ async fn put(tx: &mut Transaction, entry: &Entry) -> Result<(), Fault> {
         .bind(entry.proven)
         .bind(entry.fetched_at.0)
         .bind(entry.validated_at.0)
-        .bind(entry.expires_at.map(|at| at.0))
-        .execute(&mut **tx)
-        .await
-        .map_err(catalog)?;
-    Ok(())
+        .bind(entry.expires_at.map(|at| at.0));
+    tx.run(query).await.map(drop)
 }

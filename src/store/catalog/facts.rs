@@ -7,35 +7,32 @@ use artifactapi_core::plan::Fact;
 use artifactapi_core::port::catalog::{Facts, LedgerRow};
 use artifactapi_core::{Digest, Entry, Key, RepoId, Time};
 use async_trait::async_trait;
-use sqlx::AssertSqlSafe;
 
+use super::db::{Query, Tx};
 use super::rows::{self, Columns, int};
 use super::sql;
-use super::sqlite::{Sqlite, Transaction};
-use crate::trouble::catalog;
+use super::tables::{Dialect, Tables};
+
+/// Most bytes that name a fact, with its index, or a version, with its package. PostgreSQL indexes no longer names; a
+/// name of a file has 255 bytes at most.
+const LONGEST_NAME: usize = 2_400;
 
 #[async_trait]
-impl Facts for Sqlite {
+impl<D: Dialect> Facts for Tables<D> {
     async fn fact(&self, repo: RepoId, owner: &Key, id: &str) -> Result<Option<Fact>, Fault> {
-        let row = sqlx::query(sql::FACT)
+        let query = Query::new(sql::FACT)
             .bind(repo.to_string())
             .bind(owner.as_str())
-            .bind(id)
-            .fetch_optional(&self.read)
-            .await
-            .map_err(catalog)?;
-        row.as_ref().map(rows::fact).transpose()
+            .bind(id);
+        self.db.first(query).await?.as_ref().map(rows::fact).transpose()
     }
 
     async fn ledger(&self, repo: RepoId, package: &str, version: &str) -> Result<Option<LedgerRow>, Fault> {
-        let row = sqlx::query(sql::LEDGER)
+        let query = Query::new(sql::LEDGER)
             .bind(repo.to_string())
             .bind(package)
-            .bind(version)
-            .fetch_optional(&self.read)
-            .await
-            .map_err(catalog)?;
-        let Some(row) = row else {
+            .bind(version);
+        let Some(row) = self.db.first(query).await? else {
             return Ok(None);
         };
         let mut columns = Columns::of(&row);
@@ -48,19 +45,16 @@ impl Facts for Sqlite {
 }
 
 /// Replaces what the index `owner` says, and enters into the ledger what it names. Of two facts with one id the
-/// first counts.
-pub(super) async fn replace(tx: &mut Transaction, owner: &Entry, facts: Vec<Fact>) -> Result<(), Fault> {
+/// first counts; what has too long a name is left out.
+pub(super) async fn replace(tx: &mut Tx, owner: &Entry, facts: &[Fact]) -> Result<(), Fault> {
     let repo = owner.id.repo.to_string();
     let key = owner.id.key.as_str();
-    sqlx::query(sql::DELETE_FACTS_OF)
-        .bind(&repo)
-        .bind(key)
-        .execute(&mut **tx)
-        .await
-        .map_err(catalog)?;
-    for facts in facts.chunks(sql::ROWS) {
-        let text = sql::for_rows(sql::PUT_FACTS, facts.len());
-        let mut query = sqlx::query(AssertSqlSafe(text)).persistent(facts.len() == sql::ROWS);
+    let old = Query::new(sql::DELETE_FACTS_OF).bind(&repo).bind(key);
+    tx.run(old.slow()).await?;
+    let fits = |fact: &&Fact| key.len() + fact.id.len() <= LONGEST_NAME;
+    let facts: Vec<_> = facts.iter().filter(fits).collect();
+    for facts in facts.chunks(tx.rows()) {
+        let mut query = Query::rows(sql::PUT_FACTS, facts.len(), tx.rows());
         for fact in facts {
             let published = fact.published.as_ref();
             query = query
@@ -73,20 +67,19 @@ pub(super) async fn replace(tx: &mut Transaction, owner: &Entry, facts: Vec<Fact
                 .bind(&fact.subject.package)
                 .bind(&fact.subject.version)
                 .bind(published.map(|(at, _)| at.0))
-                .bind(published.map(|(_, source)| source));
+                .bind(published.map(|(_, source)| source.as_str()));
         }
-        query.execute(&mut **tx).await.map_err(catalog)?;
+        tx.run(query).await?;
     }
     enter(tx, owner, &facts).await
 }
 
 /// Enters versions into the ledger: first seen when the index was fetched, or earlier.
-async fn enter(tx: &mut Transaction, owner: &Entry, facts: &[Fact]) -> Result<(), Fault> {
+async fn enter(tx: &mut Tx, owner: &Entry, facts: &[&Fact]) -> Result<(), Fault> {
     let repo = owner.id.repo.to_string();
     let versions: Vec<_> = versions(facts).into_iter().collect();
-    for versions in versions.chunks(sql::ROWS) {
-        let text = sql::for_rows(sql::PUT_LEDGER, versions.len());
-        let mut query = sqlx::query(AssertSqlSafe(text)).persistent(versions.len() == sql::ROWS);
+    for versions in versions.chunks(tx.rows()) {
+        let mut query = Query::rows(sql::PUT_LEDGER, versions.len(), tx.rows());
         for ((package, version), published) in versions {
             query = query
                 .bind(&repo)
@@ -96,7 +89,7 @@ async fn enter(tx: &mut Transaction, owner: &Entry, facts: &[Fact]) -> Result<()
                 .bind(published.map(|(at, _)| at.0))
                 .bind(published.map(|(_, source)| source));
         }
-        query.execute(&mut **tx).await.map_err(catalog)?;
+        tx.run(query).await?;
     }
     Ok(())
 }
@@ -105,12 +98,15 @@ async fn enter(tx: &mut Transaction, owner: &Entry, facts: &[Fact]) -> Result<()
 type Published<'f> = Option<(Time, &'f str)>;
 
 /// Each version that facts name, once; published when the first of its files was.
-fn versions(facts: &[Fact]) -> BTreeMap<(&str, &str), Published<'_>> {
+fn versions<'f>(facts: &[&'f Fact]) -> BTreeMap<(&'f str, &'f str), Published<'f>> {
     let mut versions: BTreeMap<_, Published<'_>> = BTreeMap::new();
     for fact in facts {
         let (Some(package), Some(version)) = (&fact.subject.package, &fact.subject.version) else {
             continue;
         };
+        if package.len() + version.len() > LONGEST_NAME {
+            continue;
+        }
         let known = versions.entry((package.as_str(), version.as_str())).or_default();
         let told = fact.published.as_ref().map(|(at, source)| (*at, source.as_str()));
         *known = [*known, told].into_iter().flatten().min();

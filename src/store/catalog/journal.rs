@@ -6,12 +6,11 @@ use artifactapi_core::Time;
 use artifactapi_core::fault::Fault;
 use artifactapi_core::port::catalog::{Journal, LogRow, StatRow, Touch};
 use async_trait::async_trait;
-use sqlx::AssertSqlSafe;
 
+use super::db::{End, Query, Tx, transaction};
 use super::rows::{Columns, int};
 use super::sql;
-use super::sqlite::{Sqlite, Transaction};
-use crate::trouble::catalog;
+use super::tables::{Dialect, Tables};
 
 /// The span of one row of statistics, in microseconds.
 const HOUR: i64 = 3_600_000_000;
@@ -19,24 +18,16 @@ const HOUR: i64 = 3_600_000_000;
 const PRUNED: i64 = 5_000;
 
 #[async_trait]
-impl Journal for Sqlite {
+impl<D: Dialect> Journal for Tables<D> {
     async fn record(&self, rows: &[LogRow], touches: &[Touch]) -> Result<(), Fault> {
         if rows.is_empty() && touches.is_empty() {
             return Ok(());
         }
-        let mut tx = self.begin().await?;
-        log(&mut tx, rows).await?;
-        count(&mut tx, rows).await?;
-        touch(&mut tx, touches).await?;
-        tx.commit().await.map_err(catalog)
+        transaction!(self.db, |tx| record(&mut tx, rows, touches))
     }
 
     async fn statistics(&self, since: Time) -> Result<Vec<StatRow>, Fault> {
-        let rows = sqlx::query(sql::STATS)
-            .bind(hour(since).0)
-            .fetch_all(&self.read)
-            .await
-            .map_err(catalog)?;
+        let query = Query::new(sql::STATS).bind(hour(since).0).slow();
         let stat = |row| {
             let mut columns = Columns::of(row);
             Ok(StatRow {
@@ -48,19 +39,14 @@ impl Journal for Sqlite {
                 bytes_saved: columns.count()?,
             })
         };
-        rows.iter().map(stat).collect()
+        self.db.all(query).await?.iter().map(stat).collect()
     }
 
     async fn prune_log(&self, before: Time) -> Result<u64, Fault> {
         let mut pruned = 0;
         loop {
-            let done = sqlx::query(sql::PRUNE_LOG)
-                .bind(before.0)
-                .bind(PRUNED)
-                .execute(&self.write)
-                .await
-                .map_err(catalog)?;
-            match done.rows_affected() {
+            let query = Query::new(sql::PRUNE_LOG).bind(before.0).bind(PRUNED).slow();
+            match self.db.run(query).await? {
                 0 => return Ok(pruned),
                 some => pruned += some,
             }
@@ -68,30 +54,33 @@ impl Journal for Sqlite {
     }
 
     async fn setting(&self, name: &str) -> Result<Option<String>, Fault> {
-        let found = sqlx::query_scalar(sql::SETTING).bind(name);
-        found.fetch_optional(&self.read).await.map_err(catalog)
+        let row = self.db.first(Query::new(sql::SETTING).bind(name)).await?;
+        row.map(|row| Columns::of(&row).next()).transpose()
     }
 
     async fn settle(&self, name: &str, value: &str) -> Result<String, Fault> {
-        let mut tx = self.begin().await?;
-        sqlx::query(sql::SETTLE)
-            .bind(name)
-            .bind(value)
-            .execute(&mut *tx)
-            .await
-            .map_err(catalog)?;
-        let holds = sqlx::query_scalar(sql::SETTING).bind(name);
-        let holds = holds.fetch_one(&mut *tx).await.map_err(catalog)?;
-        tx.commit().await.map_err(catalog)?;
-        Ok(holds)
+        transaction!(self.db, |tx| settle(&mut tx, name, value))
     }
 }
 
+async fn settle(tx: &mut Tx, name: &str, value: &str) -> Result<End<String>, Fault> {
+    tx.run(Query::new(sql::SETTLE).bind(name).bind(value)).await?;
+    // A statement of its own: it sees the value of whoever was first, for which the one before has waited.
+    let row = tx.one(Query::new(sql::SETTING).bind(name)).await?;
+    Columns::of(&row).next().map(End::Commit)
+}
+
+async fn record(tx: &mut Tx, rows: &[LogRow], touches: &[Touch]) -> Result<End<()>, Fault> {
+    log(tx, rows).await?;
+    count(tx, rows).await?;
+    touch(tx, touches).await?;
+    Ok(End::Commit(()))
+}
+
 /// Appends log rows.
-async fn log(tx: &mut Transaction, rows: &[LogRow]) -> Result<(), Fault> {
-    for rows in rows.chunks(sql::ROWS) {
-        let text = sql::for_rows(sql::PUT_LOG, rows.len());
-        let mut query = sqlx::query(AssertSqlSafe(text)).persistent(rows.len() == sql::ROWS);
+async fn log(tx: &mut Tx, rows: &[LogRow]) -> Result<(), Fault> {
+    for rows in rows.chunks(tx.rows()) {
+        let mut query = Query::rows(sql::PUT_LOG, rows.len(), tx.rows());
         for row in rows {
             query = query
                 .bind(row.at.0)
@@ -104,13 +93,13 @@ async fn log(tx: &mut Transaction, rows: &[LogRow]) -> Result<(), Fault> {
                 .bind(int(row.bytes))
                 .bind(int(row.micros));
         }
-        query.execute(&mut **tx).await.map_err(catalog)?;
+        tx.run(query).await?;
     }
     Ok(())
 }
 
 /// Adds log rows to the statistics.
-async fn count(tx: &mut Transaction, rows: &[LogRow]) -> Result<(), Fault> {
+async fn count(tx: &mut Tx, rows: &[LogRow]) -> Result<(), Fault> {
     let mut sums: BTreeMap<(Time, &str), StatRow> = BTreeMap::new();
     for row in rows {
         let sum = sums.entry((hour(row.at), &row.repo)).or_default();
@@ -122,35 +111,31 @@ async fn count(tx: &mut Transaction, rows: &[LogRow]) -> Result<(), Fault> {
         }
     }
     for ((hour, repo), sum) in sums {
-        sqlx::query(sql::ADD_STATS)
+        let query = Query::new(sql::ADD_STATS)
             .bind(hour.0)
             .bind(repo)
             .bind(int(sum.requests))
             .bind(int(sum.hits))
             .bind(int(sum.bytes))
-            .bind(int(sum.bytes_saved))
-            .execute(&mut **tx)
-            .await
-            .map_err(catalog)?;
+            .bind(int(sum.bytes_saved));
+        tx.run(query).await?;
     }
     Ok(())
 }
 
 /// Records uses; those of entries that have gone are lost.
-async fn touch(tx: &mut Transaction, touches: &[Touch]) -> Result<(), Fault> {
+async fn touch(tx: &mut Tx, touches: &[Touch]) -> Result<(), Fault> {
     let mut touches: Vec<_> = touches.iter().collect();
     // Two writers that take rows in the same order never wait for each other in a circle.
     touches.sort_unstable_by_key(|touch| &touch.id);
     for touch in touches {
-        sqlx::query(sql::TOUCH_ENTRY)
+        let query = Query::new(sql::TOUCH_ENTRY)
             .bind(int(touch.hits))
             .bind(touch.at.0)
             .bind(touch.id.repo.to_string())
             .bind(touch.id.key.as_str())
-            .bind(&touch.id.variant)
-            .execute(&mut **tx)
-            .await
-            .map_err(catalog)?;
+            .bind(&touch.id.variant);
+        tx.run(query).await?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Migrations: numbered files, applied in order within one transaction that excludes every other writer, each
+//! Migrations: numbered files, applied in order within one transaction that excludes every other migrator, each
 //! recorded with the digest of its text.
 //!
 //! A database that a newer program has migrated is refused, and so is one whose history differs from ours; nothing
@@ -6,9 +6,9 @@
 
 use artifactapi_core::fault::{Fault, Kind};
 use artifactapi_core::{Digest, Time};
-use sqlx::SqliteConnection;
 
-use crate::trouble::catalog;
+use super::db::{Db, Query, Row};
+use super::rows::Columns;
 
 /// One step of the schema.
 #[derive(Clone)]
@@ -34,59 +34,82 @@ pub(super) const SQLITE: &[Migration] = &[Migration {
     text: include_str!("../../../migrations/sqlite/0001_catalog.sql"),
 }];
 
+/// Every step for PostgreSQL, in order. Steps of one number make the same of both databases.
+pub(super) const POSTGRESQL: &[Migration] = &[Migration {
+    version: 1,
+    name: "catalog",
+    text: include_str!("../../../migrations/postgresql/0001_catalog.sql"),
+}];
+
+/// Keeps other migrators out until the transaction ends, however long that takes; SQLite's transactions do so anyway.
+const ALONE: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
+    SELECT pg_advisory_xact_lock(4702111234474983745)";
 const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (version bigint NOT NULL PRIMARY KEY, \
     name text NOT NULL, checksum text NOT NULL, applied_at bigint NOT NULL)";
-const HAS_HISTORY: &str =
+const HAS_HISTORY_SQLITE: &str =
     "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'";
+const HAS_HISTORY_POSTGRESQL: &str = "SELECT count(*) FROM pg_catalog.pg_tables \
+    WHERE schemaname = current_schema() AND tablename = 'schema_migrations'";
 const APPLIED: &str = "SELECT version, checksum FROM schema_migrations ORDER BY version";
 const RECORD: &str =
     "INSERT INTO schema_migrations (version, name, checksum, applied_at) VALUES ($1, $2, $3, $4)";
 
-/// Applies what is missing of `known`. The connection is within a transaction that excludes other writers.
-pub(super) async fn apply(tx: &mut SqliteConnection, known: &[Migration], now: Time) -> Result<(), Fault> {
-    sqlx::query(HISTORY).execute(&mut *tx).await.map_err(catalog)?;
-    for migration in missing(tx, known).await? {
+/// Applies what is missing of `known`.
+pub(super) async fn apply(db: &Db, known: &[Migration], now: Time) -> Result<(), Fault> {
+    let mut tx = db.begin().await?;
+    if let Db::Server(_) = db {
+        tx.script(ALONE).await?;
+    }
+    tx.script(HISTORY).await?;
+    let applied = tx.all(Query::new(APPLIED)).await?;
+    for migration in missing(&applied, known)? {
         log::info!(version = migration.version, name = migration.name; "migrating the catalog");
-        sqlx::raw_sql(migration.text)
-            .execute(&mut *tx)
-            .await
-            .map_err(catalog)?;
-        sqlx::query(RECORD)
+        tx.script(migration.text).await?;
+        let record = Query::new(RECORD)
             .bind(migration.version)
             .bind(migration.name)
             .bind(checksum(migration.text))
-            .bind(now.0)
-            .execute(&mut *tx)
-            .await
-            .map_err(catalog)?;
+            .bind(now.0);
+        tx.run(record).await?;
     }
-    Ok(())
+    tx.commit().await
+}
+
+/// Whether a database is exactly at the last of `known`. Refuses one that is not ours.
+pub(super) async fn is_current(db: &Db, known: &[Migration]) -> Result<bool, Fault> {
+    let has_history = match db {
+        Db::Embedded(_) => HAS_HISTORY_SQLITE,
+        Db::Server(_) => HAS_HISTORY_POSTGRESQL,
+    };
+    let history = db.one(Query::new(has_history)).await?;
+    if history.get::<i64>(0)? == 0 {
+        return Ok(false);
+    }
+    let applied = db.all(Query::new(APPLIED)).await?;
+    Ok(missing(&applied, known)?.is_empty())
 }
 
 /// Refuses a database that is not exactly at the last of `known`.
-pub(super) async fn verify(db: &mut SqliteConnection, known: &[Migration]) -> Result<(), Fault> {
-    let history: i64 = sqlx::query_scalar(HAS_HISTORY)
-        .fetch_one(&mut *db)
-        .await
-        .map_err(catalog)?;
-    if history == 0 || !missing(db, known).await?.is_empty() {
-        return Err(refused(
-            "the catalog is not migrated yet: start the server or run `artifactapi migrate` first",
-        ));
+pub(super) async fn verify(db: &Db, known: &[Migration]) -> Result<(), Fault> {
+    if is_current(db, known).await? {
+        return Ok(());
     }
-    Ok(())
+    Err(refused(
+        "the catalog is not migrated yet: start the server or run `artifactapi migrate` first",
+    ))
 }
 
 /// Which of `known` are still to be applied, after checking that those applied are ours.
-async fn missing<'m>(db: &mut SqliteConnection, known: &'m [Migration]) -> Result<&'m [Migration], Fault> {
-    let applied: Vec<(i64, String)> = sqlx::query_as(APPLIED).fetch_all(db).await.map_err(catalog)?;
+fn missing<'m>(applied: &[Row], known: &'m [Migration]) -> Result<&'m [Migration], Fault> {
     if applied.len() > known.len() {
         return Err(refused(
             "the catalog was migrated by a newer version of this program: use that version",
         ));
     }
-    for (ours, (version, digest)) in known.iter().zip(&applied) {
-        if ours.version != *version || checksum(ours.text) != *digest {
+    for (ours, row) in known.iter().zip(applied) {
+        let mut columns = Columns::of(row);
+        let (version, digest) = (columns.next::<i64>()?, columns.next::<&str>()?);
+        if ours.version != version || checksum(ours.text) != digest {
             let what = format!("migration {version} of the catalog is not the one this program knows");
             return Err(refused(what));
         }

@@ -4,26 +4,25 @@ use artifactapi_core::fault::{Fault, Kind};
 use artifactapi_core::port::catalog::{Created, Repositories, Resealed};
 use artifactapi_core::{RepoId, Repository};
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteRow;
 
+use super::db::{End, Query, Row, Tx, transaction};
 use super::rows::Columns;
 use super::secrets::{Anew, Resting};
-use super::sqlite::{Sqlite, Transaction};
+use super::tables::{Dialect, Tables};
 use super::{secrets, sql};
-use crate::trouble::catalog;
 use crate::vault::{CHECK_NAME, Vault};
 
 /// How often a row is sealed anew that others change meanwhile.
 const TRIES: usize = 8;
 
 #[async_trait]
-impl Repositories for Sqlite {
+impl<D: Dialect> Repositories for Tables<D> {
     async fn epoch(&self) -> Result<i64, Fault> {
-        Ok(0)
+        self.db.one(Query::new(sql::EPOCH)).await?.get(0)
     }
 
     async fn repositories(&self) -> Result<Vec<Repository>, Fault> {
-        let rows = sqlx::query(sql::REPOSITORIES).fetch_all(&self.read).await;
+        let rows = self.db.all(Query::new(sql::REPOSITORIES)).await?;
         let read = |row| {
             let mut repository = repository(row)?;
             if let Some(vault) = &self.vault {
@@ -31,25 +30,12 @@ impl Repositories for Sqlite {
             }
             Ok(repository)
         };
-        rows.map_err(catalog)?.iter().map(read).collect()
+        rows.iter().map(read).collect()
     }
 
     async fn create_repository(&self, repository: &Repository) -> Result<Created, Fault> {
-        let done = sqlx::query(sql::CREATE_REPOSITORY)
-            .bind(repository.id.to_string())
-            .bind(&repository.name)
-            .bind(&repository.package_type)
-            .bind(self.role_text(repository)?)
-            .bind(repository.revision)
-            .bind(repository.created_at.0)
-            .bind(repository.updated_at.0)
-            .execute(&self.write)
-            .await
-            .map_err(catalog)?;
-        Ok(match done.rows_affected() {
-            0 => Created::NameTaken,
-            _ => Created::Done,
-        })
+        let role = self.role_text(repository)?;
+        transaction!(self.db, |tx| create(&mut tx, repository, &role))
     }
 
     async fn replace_repository(
@@ -58,55 +44,54 @@ impl Repositories for Sqlite {
         expected: i64,
         drop_entries: bool,
     ) -> Result<bool, Fault> {
-        let mut tx = self.begin().await?;
-        let done = sqlx::query(sql::REPLACE_REPOSITORY)
-            .bind(self.role_text(repository)?)
-            .bind(repository.revision)
-            .bind(repository.updated_at.0)
-            .bind(repository.id.to_string())
-            .bind(expected)
-            .execute(&mut *tx)
-            .await
-            .map_err(catalog)?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        if drop_entries {
-            self.empty(&mut tx, repository.id).await?;
-        }
-        tx.commit().await.map_err(catalog)?;
-        Ok(true)
+        let role = self.role_text(repository)?;
+        transaction!(self.db, |tx| async {
+            let replace = Query::new(sql::REPLACE_REPOSITORY)
+                .bind(&role)
+                .bind(repository.revision)
+                .bind(repository.updated_at.0)
+                .bind(repository.id.to_string())
+                .bind(expected);
+            if tx.run(replace).await? == 0 {
+                return Ok(End::Rollback(false));
+            }
+            if drop_entries {
+                self.empty(&mut tx, repository.id).await?;
+            }
+            changed(&mut tx).await?;
+            Ok(End::Commit(true))
+        })
     }
 
     async fn delete_repository(&self, id: RepoId, expected: i64) -> Result<bool, Fault> {
-        let mut tx = self.begin().await?;
-        if revision(&mut tx, id).await? != Some(expected) {
-            return Ok(false);
-        }
-        self.empty(&mut tx, id).await?;
-        for statement in [sql::DELETE_LEDGER, sql::DELETE_REPOSITORY] {
-            run(&mut tx, statement, id).await?;
-        }
-        tx.commit().await.map_err(catalog)?;
-        Ok(true)
+        transaction!(self.db, |tx| async {
+            if lock(&mut tx, id).await? != Some(expected) {
+                return Ok(End::Rollback(false));
+            }
+            self.empty(&mut tx, id).await?;
+            for statement in [sql::DELETE_LEDGER, sql::DELETE_REPOSITORY] {
+                tx.run(of(statement, id).slow()).await?;
+            }
+            changed(&mut tx).await?;
+            Ok(End::Commit(true))
+        })
     }
 
     async fn reseal(&self) -> Result<Resealed, Fault> {
         let vault = self.vault()?;
         let reread = vault.reread()?;
-        let rows = sqlx::query(sql::REPOSITORIES).fetch_all(&self.read).await;
         let mut done = Resealed::default();
-        for row in rows.map_err(catalog)? {
+        for row in self.db.all(Query::new(sql::REPOSITORIES)).await? {
             let one = self.reseal_one(vault, resting(&row)?).await?;
             done.resealed += one.resealed;
             done.already += one.already;
             done.failed += one.failed;
         }
         if done.failed == 0 {
-            let set = sqlx::query(sql::SET)
-                .bind(CHECK_NAME)
-                .bind(secrets::check_value(vault)?);
-            set.execute(&self.write).await.map_err(catalog)?;
+            let value = secrets::check_value(vault)?;
+            self.db
+                .run(Query::new(sql::SET).bind(CHECK_NAME).bind(value))
+                .await?;
         }
         Ok(Resealed {
             key: vault.key(),
@@ -116,7 +101,7 @@ impl Repositories for Sqlite {
     }
 }
 
-impl Sqlite {
+impl<D: Dialect> Tables<D> {
     /// The keys; a catalog that is only read has none.
     fn vault(&self) -> Result<&Vault, Fault> {
         let none = || Fault::new(Kind::StoreUnavailable, "the catalog was opened for reading alone");
@@ -135,19 +120,15 @@ impl Sqlite {
             let Some(text) = text else {
                 return Ok(done);
             };
-            let written = sqlx::query(sql::RESEAL)
+            let reseal = Query::new(sql::RESEAL)
                 .bind(text)
                 .bind(row.id.to_string())
                 .bind(row.revision)
-                .bind(&row.text)
-                .execute(&self.write)
-                .await
-                .map_err(catalog)?;
-            if written.rows_affected() > 0 {
+                .bind(&row.text);
+            if self.db.run(reseal).await? > 0 {
                 return Ok(done);
             }
-            let now = sqlx::query(sql::REPOSITORY).bind(row.id.to_string());
-            match now.fetch_optional(&self.read).await.map_err(catalog)? {
+            match self.db.first(of(sql::REPOSITORY, row.id)).await? {
                 Some(now) => row = resting(&now)?,
                 None => return Ok(Resealed::default()),
             }
@@ -156,40 +137,54 @@ impl Sqlite {
         Err(Fault::new(Kind::Conflict, what))
     }
 
-    /// Drops everything a repository holds but its ledger: what was seen when stays true.
-    async fn empty(&self, tx: &mut Transaction, id: RepoId) -> Result<(), Fault> {
-        sqlx::query(sql::BLOBS_RELEASED_BY)
+    /// Drops everything a repository holds but its ledger: what was seen when stays true. Its row is locked.
+    async fn empty(&self, tx: &mut Tx, id: RepoId) -> Result<(), Fault> {
+        tx.lock(of(sql::LOCK_BLOBS_OF, id).slow()).await?;
+        let release = Query::new(sql::BLOBS_RELEASED_BY)
             .bind(self.now().0)
-            .bind(id.to_string())
-            .execute(&mut **tx)
-            .await
-            .map_err(catalog)?;
+            .bind(id.to_string());
+        tx.run(release.slow()).await?;
         for statement in [sql::DELETE_ENTRIES, sql::DELETE_FACTS, sql::DELETE_PINS] {
-            run(tx, statement, id).await?;
+            tx.run(of(statement, id).slow()).await?;
         }
         Ok(())
     }
 }
 
-/// The revision of a repository; `None` if it does not exist.
-pub(super) async fn revision(tx: &mut Transaction, id: RepoId) -> Result<Option<i64>, Fault> {
-    sqlx::query_scalar(sql::REPOSITORY_REVISION)
-        .bind(id.to_string())
-        .fetch_optional(&mut **tx)
-        .await
-        .map_err(catalog)
+async fn create(tx: &mut Tx, repository: &Repository, role: &str) -> Result<End<Created>, Fault> {
+    let create = Query::new(sql::CREATE_REPOSITORY)
+        .bind(repository.id.to_string())
+        .bind(&repository.name)
+        .bind(&repository.package_type)
+        .bind(role)
+        .bind(repository.revision)
+        .bind(repository.created_at.0)
+        .bind(repository.updated_at.0);
+    if tx.run(create).await? == 0 {
+        return Ok(End::Rollback(Created::NameTaken));
+    }
+    changed(tx).await?;
+    Ok(End::Commit(Created::Done))
 }
 
-/// Runs a statement whose one parameter is a repository.
-async fn run(tx: &mut Transaction, statement: &'static str, id: RepoId) -> Result<(), Fault> {
-    let done = sqlx::query(statement)
-        .bind(id.to_string())
-        .execute(&mut **tx)
-        .await;
-    done.map(drop).map_err(catalog)
+/// Keeps others from changing the entries of a repository until the transaction ends, and gives its revision; `None`
+/// if it does not exist. Whoever changes entries does this first, then locks blobs; both in order of their names.
+pub(super) async fn lock(tx: &mut Tx, id: RepoId) -> Result<Option<i64>, Fault> {
+    let row = tx.first(of(sql::LOCK_REPOSITORY, id)).await?;
+    row.map(|row| row.get(0)).transpose()
 }
 
-fn resting(row: &SqliteRow) -> Result<Resting, Fault> {
+/// Counts a change that others must take into their memory. Comes last, for it keeps everybody else from doing so.
+pub(super) async fn changed(tx: &mut Tx) -> Result<(), Fault> {
+    tx.run(Query::new(sql::NEXT_EPOCH)).await.map(drop)
+}
+
+/// A statement whose one parameter is a repository.
+fn of(statement: &'static str, id: RepoId) -> Query<'static> {
+    Query::new(statement).bind(id.to_string())
+}
+
+fn resting(row: &Row) -> Result<Resting, Fault> {
     let mut columns = Columns::of(row);
     let (id, name, _type) = (columns.repo()?, columns.next()?, columns.next::<&str>()?);
     Ok(Resting {
@@ -200,7 +195,7 @@ fn resting(row: &SqliteRow) -> Result<Resting, Fault> {
     })
 }
 
-fn repository(row: &SqliteRow) -> Result<Repository, Fault> {
+fn repository(row: &Row) -> Result<Repository, Fault> {
     let mut columns = Columns::of(row);
     Ok(Repository {
         id: columns.repo()?,

@@ -11,25 +11,24 @@ use artifactapi_core::port::catalog::{BlobRow, Listed};
 use artifactapi_core::{Digest, Entry, Key, RepoId, Time};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, Row as _, Sqlite, Type};
 
-use crate::trouble::{catalog, damaged};
+use super::db::{Cell, Row};
+use crate::trouble::damaged;
 
 /// Walks over a row's columns from left to right.
 pub(super) struct Columns<'r> {
-    row: &'r SqliteRow,
+    row: &'r Row,
     at: usize,
 }
 
 impl<'r> Columns<'r> {
-    pub(super) fn of(row: &'r SqliteRow) -> Self {
+    pub(super) fn of(row: &'r Row) -> Self {
         Self { row, at: 0 }
     }
 
     /// The next column as the database has it.
-    pub(super) fn next<T: Decode<'r, Sqlite> + Type<Sqlite>>(&mut self) -> Result<T, Fault> {
-        let value = self.row.try_get(self.at).map_err(catalog);
+    pub(super) fn next<T: Cell<'r>>(&mut self) -> Result<T, Fault> {
+        let value = self.row.get(self.at);
         self.at += 1;
         value
     }
@@ -66,7 +65,7 @@ impl<'r> Columns<'r> {
 }
 
 /// A whole entry with its use, as selected by `sql::select_entries!`.
-pub(super) fn listed(row: &SqliteRow) -> Result<Listed, Fault> {
+pub(super) fn listed(row: &Row) -> Result<Listed, Fault> {
     let mut columns = Columns::of(row);
     let entry = Entry {
         id: columns.entry_key()?,
@@ -92,11 +91,11 @@ pub(super) fn listed(row: &SqliteRow) -> Result<Listed, Fault> {
 }
 
 /// An entry as selected by `sql::select_entries!`.
-pub(super) fn entry(row: &SqliteRow) -> Result<Entry, Fault> {
+pub(super) fn entry(row: &Row) -> Result<Entry, Fault> {
     listed(row).map(|listed| listed.entry)
 }
 
-pub(super) fn blob(row: &SqliteRow) -> Result<BlobRow, Fault> {
+pub(super) fn blob(row: &Row) -> Result<BlobRow, Fault> {
     let mut columns = Columns::of(row);
     Ok(BlobRow {
         digest: columns.parsed()?,
@@ -107,7 +106,7 @@ pub(super) fn blob(row: &SqliteRow) -> Result<BlobRow, Fault> {
     })
 }
 
-pub(super) fn fact(row: &SqliteRow) -> Result<Fact, Fault> {
+pub(super) fn fact(row: &Row) -> Result<Fact, Fault> {
     let mut columns = Columns::of(row);
     let id = columns.next()?;
     let url = columns.next()?;

@@ -2,6 +2,10 @@
 //! integers of microseconds, no function that only one of them has, prefixes as ranges of keys (`LIKE` ignores case
 //! on SQLite), sums cast back to bigint.
 //!
+//! On PostgreSQL a statement that waited for a row looks again at the row alone: what must hold when it is written
+//! stands in conditions on the row itself; and what is asked about other tables is asked by a later statement than the
+//! one that took the lock.
+//!
 //! No other file holds SQL, except for opening a database and the migrations.
 
 /// Declares statements, and for the tests their list.
@@ -38,12 +42,14 @@ statements! {
         WHERE id = $4 AND revision = $5";
     REPOSITORY = "SELECT id, name, package_type, role, revision FROM repositories WHERE id = $1";
     RESEAL = "UPDATE repositories SET role = $1 WHERE id = $2 AND revision = $3 AND role = $4";
-    REPOSITORY_REVISION = "SELECT revision FROM repositories WHERE id = $1";
+    LOCK_REPOSITORY = "UPDATE repositories SET revision = revision WHERE id = $1 RETURNING revision";
     DELETE_REPOSITORY = "DELETE FROM repositories WHERE id = $1";
     DELETE_ENTRIES = "DELETE FROM entries WHERE repo = $1";
     DELETE_FACTS = "DELETE FROM facts WHERE repo = $1";
     DELETE_PINS = "DELETE FROM pins WHERE repo = $1";
     DELETE_LEDGER = "DELETE FROM ledger WHERE repo = $1";
+    EPOCH = "SELECT value FROM counters WHERE name = 'epoch'";
+    NEXT_EPOCH = "UPDATE counters SET value = value + 1 WHERE name = 'epoch'";
 
     // Entries.
     ENTRY = select_entries!("WHERE e.repo = $1 AND e.key = $2 AND e.variant = $3");
@@ -97,11 +103,13 @@ statements! {
         OR COALESCE(excluded.source, ledger.source, '') <> COALESCE(ledger.source, '')";
 
     // Blobs.
-    BLOB = "SELECT object, deleting FROM blobs WHERE digest = $1";
-    PUT_BLOB = "INSERT INTO blobs (digest, object, size, deleting) VALUES ($1, $2, $3, FALSE) \
-        ON CONFLICT (digest) DO UPDATE SET object = excluded.object, size = excluded.size, deleting = FALSE, \
-        unreferenced_since = NULL";
-    BLOB_NAMED = "UPDATE blobs SET unreferenced_since = NULL WHERE digest = $1 AND unreferenced_since IS NOT NULL";
+    LOCK_BLOB = "UPDATE blobs SET size = size WHERE digest = $1";
+    LOCK_BLOBS_OF = "UPDATE blobs SET size = size WHERE digest IN (SELECT digest FROM entries WHERE repo = $1)";
+    PLACE_BLOB = "INSERT INTO blobs (digest, object, size, deleting) VALUES ($1, $2, $3, FALSE) \
+        ON CONFLICT (digest) DO UPDATE SET \
+        object = CASE WHEN blobs.deleting THEN excluded.object ELSE blobs.object END, \
+        size = CASE WHEN blobs.deleting THEN excluded.size ELSE blobs.size END, deleting = FALSE, \
+        unreferenced_since = NULL RETURNING object";
     BLOB_RELEASED = "UPDATE blobs SET unreferenced_since = $1 WHERE digest = $2 \
         AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.digest = blobs.digest)";
     BLOBS_RELEASED_BY = "UPDATE blobs SET unreferenced_since = $1 \
@@ -114,7 +122,7 @@ statements! {
     MARK_DELETING = "UPDATE blobs SET deleting = TRUE WHERE digest IN (SELECT digest FROM blobs \
         WHERE unreferenced_since < $1 AND NOT deleting \
         AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.digest = blobs.digest) \
-        ORDER BY unreferenced_since LIMIT $2)";
+        ORDER BY unreferenced_since LIMIT $2) AND unreferenced_since < $1 AND NOT deleting";
     DELETING = "SELECT digest, object, size, deleting, CAST(0 AS bigint) FROM blobs \
         WHERE deleting ORDER BY digest LIMIT $1";
     END_DELETING = "DELETE FROM blobs WHERE digest = $1 AND object = $2 AND deleting";
@@ -136,10 +144,6 @@ statements! {
     SET = "UPDATE settings SET value = $2 WHERE name = $1";
     SETTLE = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
 }
-
-/// Rows put into one statement. Few, for SQLite looks up each placeholder among all the others: with 100 rows of
-/// facts that takes longer than writing them, with 16 it does not count.
-pub(super) const ROWS: usize = 16;
 
 /// A statement for `rows` rows, made from one for a single row: repeats what follows `VALUES` in parentheses, with
 /// the placeholders counting on.
@@ -181,18 +185,27 @@ mod tests {
         }
     }
 
+    /// The text of all files of the folder but those that may hold SQL.
+    fn others(folder: &std::path::Path) -> String {
+        let mut text = String::new();
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let exempt = ["sql.rs", "migrate.rs", "tests.rs", "tests"]
+                .iter()
+                .any(|name| path.ends_with(name));
+            if path.is_dir() && !exempt {
+                text.push_str(&others(&path));
+            } else if path.extension().is_some_and(|ext| ext == "rs") && !exempt {
+                text.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+        text
+    }
+
     /// A statement that nobody runs is a leftover; SQL elsewhere escapes the tests that prepare it.
     #[test]
     fn every_statement_is_used_and_none_stands_elsewhere() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("catalog");
-        let mut others = String::new();
-        for file in std::fs::read_dir(folder).unwrap() {
-            let path = file.unwrap().path();
-            let exempt = ["sql.rs", "migrate.rs"].iter().any(|name| path.ends_with(name));
-            if path.extension().is_some_and(|ext| ext == "rs") && !exempt {
-                others.push_str(&std::fs::read_to_string(path).unwrap());
-            }
-        }
+        let others = others(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("catalog"));
         for (name, _) in ALL {
             let path = format!("sql::{name}");
             let mut after = others.split(&path).skip(1);

@@ -1,7 +1,6 @@
 //! The catalog embedded: SQLite in one file, one writer, many readers.
 //!
-//! What is acknowledged is on the disk (`synchronous=FULL`). Every transaction that writes begins as a writer, so
-//! that it never fails half-way for having read first. One process per file is the data folder's lock's business.
+//! What is acknowledged is on the disk (`synchronous=FULL`). One process per file is the data folder's lock's business.
 
 mod quiet;
 mod turn;
@@ -10,16 +9,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use artifactapi_core::Clock;
 use artifactapi_core::clock::SystemClock;
 use artifactapi_core::fault::Fault;
-use artifactapi_core::port::catalog::Catalog;
-use artifactapi_core::{Clock, Time};
 use sqlx::ConnectOptions as _;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use self::quiet::Quiet;
 use self::turn::Turn;
+use super::db::{Db, Embedded};
+use super::tables::{Dialect, Tables};
 use super::{migrate, secrets};
 use crate::trouble::catalog;
 use crate::vault::{KEY_FILE, Vault};
@@ -30,24 +30,23 @@ const READERS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Statements slower than this are logged.
 const SLOW: Duration = Duration::from_secs(1);
-/// Begins a transaction as a writer.
-const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
-
-/// A transaction of either pool.
-pub(super) type Transaction = sqlx::Transaction<'static, sqlx::Sqlite>;
 
 /// A catalog in a file. Clones share its connections.
-#[derive(Clone)]
-pub struct Sqlite {
-    pub(super) read: SqlitePool,
-    pub(super) write: SqlitePool,
-    pub(super) vault: Option<Arc<Vault>>,
-    clock: Arc<dyn Clock>,
+pub type Sqlite = Tables<File>;
+
+/// The file of a catalog.
+#[derive(Clone, Debug)]
+pub struct File {
     /// Where it was opened for reading and no process had it open.
     quiet: Option<Quiet>,
 }
 
-impl Sqlite {
+impl Dialect for File {
+    const NAME: &'static str = "sqlite";
+    const SHARED: bool = false;
+}
+
+impl Tables<File> {
     /// Opens the file, makes it if it is missing (readable by its owner alone), and migrates it. The key of its
     /// secrets lies beside it, in a file of its own.
     pub async fn open(file: &Path) -> Result<Self, Fault> {
@@ -64,16 +63,14 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
         let write = pool(options.clone(), 1).await?;
-        let mut tx = write.begin_with(BEGIN_WRITE).await.map_err(catalog)?;
-        migrate::apply(&mut tx, migrate::SQLITE, clock.now()).await?;
-        tx.commit().await.map_err(catalog)?;
         let read = pool(options.pragma("query_only", "ON"), READERS).await?;
+        let db = Db::Embedded(Embedded { read, write });
+        migrate::apply(&db, migrate::SQLITE, clock.now()).await?;
         let catalog = Self {
-            read,
-            write,
+            db,
             vault: Some(Arc::clone(&vault)),
             clock,
-            quiet: None,
+            dialect: File { quiet: None },
         };
         secrets::check(&catalog, &vault).await?;
         drop(turn);
@@ -90,47 +87,32 @@ impl Sqlite {
             .immutable(quiet.is_some())
             .pragma("query_only", "ON");
         let read = pool(options, 2).await?;
-        let mut db = read.acquire().await.map_err(catalog)?;
-        migrate::verify(&mut db, migrate::SQLITE).await?;
-        drop(db);
+        let write = read.clone();
+        let db = Db::Embedded(Embedded { read, write });
+        migrate::verify(&db, migrate::SQLITE).await?;
         Ok(Self {
-            write: read.clone(),
-            read,
+            db,
             vault: None,
             clock: SystemClock::shared(),
-            quiet,
+            dialect: File { quiet },
         })
     }
 
     /// Whether what is read is what the file holds. Not so where it was opened for reading alone and another process
     /// has changed it since: what was read then may never have been true together.
     pub fn is_current(&self) -> bool {
-        self.quiet.as_ref().is_none_or(Quiet::lasts)
-    }
-
-    /// Closes all connections; the write-ahead log is folded into the file.
-    pub async fn close(&self) {
-        self.read.close().await;
-        self.write.close().await;
-    }
-
-    /// Begins a transaction that excludes every other writer. Dropped without commit, it leaves nothing.
-    pub(super) async fn begin(&self) -> Result<Transaction, Fault> {
-        self.write.begin_with(BEGIN_WRITE).await.map_err(catalog)
-    }
-
-    pub(super) fn now(&self) -> Time {
-        self.clock.now()
+        self.dialect.quiet.as_ref().is_none_or(Quiet::lasts)
     }
 }
 
-impl Catalog for Sqlite {
-    fn kind(&self) -> &'static str {
-        "sqlite"
-    }
-
-    fn is_shared(&self) -> bool {
-        false
+#[cfg(test)]
+impl Tables<File> {
+    /// The connections themselves.
+    pub(super) fn embedded(&self) -> &Embedded {
+        match &self.db {
+            Db::Embedded(db) => db,
+            Db::Server(_) => panic!("a file is no server"),
+        }
     }
 }
 

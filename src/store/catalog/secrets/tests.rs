@@ -4,20 +4,56 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use artifactapi_core::clock::SystemClock;
-use artifactapi_core::port::catalog::{Created, Repositories as _};
+use artifactapi_core::port::catalog::{Catalog, Created};
 use artifactapi_core::{Repository, Time};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::super::db::{Db, Query};
 use super::*;
 use crate::catalog::sqlite::Sqlite;
 use crate::vault::KEY_FILE;
 
 const CANARY: &str = "canary-hunter2";
 
+/// A place for a catalog, and a file with keys.
 struct Fresh(TempDir);
+
+/// A catalog and the database under it.
+struct Opened {
+    catalog: Arc<dyn Catalog>,
+    db: Db,
+}
+
+impl Opened {
+    fn of(catalog: Sqlite) -> Self {
+        let db = catalog.db.clone();
+        Self {
+            catalog: Arc::new(catalog),
+            db,
+        }
+    }
+
+    /// Changes rows behind the catalog's back.
+    async fn run(&self, text: &'static str, value: Option<String>) {
+        let query = value.into_iter().fold(Query::new(text), Query::bind);
+        assert!(self.db.run(query).await.unwrap() > 0);
+    }
+
+    async fn close(self) {
+        self.db.close().await;
+    }
+}
+
+impl std::ops::Deref for Opened {
+    type Target = dyn Catalog;
+
+    fn deref(&self) -> &Self::Target {
+        self.catalog.as_ref()
+    }
+}
 
 impl Fresh {
     fn new() -> Self {
@@ -28,17 +64,17 @@ impl Fresh {
         self.0.path().join("catalog.sqlite")
     }
 
-    fn keys(&self, numbers: &[u8]) -> PathBuf {
+    fn keys(&self, numbers: &[u8]) {
         let keys = numbers.iter().map(|number| STANDARD.encode([*number; 32]));
         let file = self.0.path().join("keys");
         std::fs::write(&file, keys.collect::<Vec<_>>().join("\n")).unwrap();
-        file
     }
 
     /// Opens the catalog with the keys of the file.
-    async fn open(&self) -> Result<Sqlite, Fault> {
+    async fn open(&self) -> Result<Opened, Fault> {
         let vault = Vault::read(&self.0.path().join("keys"))?;
-        Sqlite::open_with(&self.file(), SystemClock::shared(), Arc::new(vault)).await
+        let catalog = Sqlite::open_with(&self.file(), SystemClock::shared(), Arc::new(vault)).await?;
+        Ok(Opened::of(catalog))
     }
 
     /// Whether any file but those with keys holds the text.
@@ -77,7 +113,7 @@ fn counts(done: &Resealed) -> (u64, u64, u64) {
 #[tokio::test]
 async fn no_secret_is_in_any_file() {
     let fresh = Fresh::new();
-    let db = Sqlite::open(&fresh.file()).await.unwrap();
+    let db = Opened::of(Sqlite::open(&fresh.file()).await.unwrap());
     let mut one = remote("r");
     assert_eq!(db.create_repository(&one).await.unwrap(), Created::Done);
     one.revision = 2;
@@ -164,11 +200,7 @@ async fn what_no_key_opens_stays_sealed_and_spares_the_others() {
     // Another server has sealed it with a key that this one does not know.
     let strange = Vault::given(&Secret(STANDARD.encode([9; 32]))).unwrap();
     let text = sealed(&strange, lost.id, &lost.role).unwrap();
-    sqlx::query("UPDATE repositories SET role = $1")
-        .bind(text)
-        .execute(&db.write)
-        .await
-        .unwrap();
+    db.run("UPDATE repositories SET role = $1", Some(text)).await;
     db.create_repository(&other).await.unwrap();
     let read = db.repositories().await.unwrap();
     assert_eq!(read[1], other);
@@ -186,13 +218,13 @@ async fn what_no_key_opens_stays_sealed_and_spares_the_others() {
 #[tokio::test]
 async fn a_secret_moved_to_another_row_does_not_open() {
     let fresh = Fresh::new();
-    let db = Sqlite::open(&fresh.file()).await.unwrap();
+    let db = Opened::of(Sqlite::open(&fresh.file()).await.unwrap());
     for name in ["a", "b"] {
         db.create_repository(&remote(name)).await.unwrap();
     }
     let moved =
         "UPDATE repositories SET role = (SELECT role FROM repositories WHERE name = 'a') WHERE name = 'b'";
-    sqlx::query(moved).execute(&db.write).await.unwrap();
+    db.run(moved, None).await;
     let read = db.repositories().await.unwrap();
     assert!(read[0].role.sealed().is_none() && read[1].role.sealed().is_some());
     db.close().await;
@@ -201,17 +233,19 @@ async fn a_secret_moved_to_another_row_does_not_open() {
 #[tokio::test]
 async fn plain_secrets_are_read_and_sealed_by_a_rotation() {
     let fresh = Fresh::new();
-    let db = Sqlite::open(&fresh.file()).await.unwrap();
+    let db = Opened::of(Sqlite::open(&fresh.file()).await.unwrap());
     let one = remote("r");
     db.create_repository(&one).await.unwrap();
-    let plain = sqlx::query("UPDATE repositories SET role = $1").bind(to_json(&one.role).unwrap());
-    plain.execute(&db.write).await.unwrap();
+    let plain = to_json(&one.role).unwrap();
+    db.run("UPDATE repositories SET role = $1", Some(plain)).await;
     assert_eq!(db.repositories().await.unwrap(), [one.clone()]);
     assert_eq!(counts(&db.reseal().await.unwrap()), (4, 0, 0));
-    let resting: String = sqlx::query_scalar("SELECT role FROM repositories")
-        .fetch_one(&db.read)
+    let row = db
+        .db
+        .one(Query::new("SELECT role FROM repositories"))
         .await
         .unwrap();
+    let resting: &str = row.get(0).unwrap();
     assert!(
         !resting.contains(CANARY) && resting.matches("sealed:1:").count() == 4,
         "{resting}"

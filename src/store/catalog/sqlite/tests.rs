@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
+use artifactapi_core::Time;
 use artifactapi_core::fault::Kind;
 use artifactapi_core::port::catalog::{Journal as _, Repositories as _};
 use sqlx::Row as _;
@@ -35,7 +36,7 @@ async fn every_statement_is_prepared_on_a_fresh_database() {
     for (name, text) in sql::ALL {
         for rows in [1, 3] {
             let text = sqlx::AssertSqlSafe(format!("EXPLAIN {}", sql::for_rows(text, rows)));
-            let ran = sqlx::query(text).fetch_all(&db.write).await;
+            let ran = sqlx::query(text).fetch_all(&db.embedded().write).await;
             assert!(ran.is_ok(), "{name}: {:?}", ran.err());
         }
     }
@@ -49,7 +50,7 @@ async fn statements_find_their_rows_by_index() {
     let db = fresh.open().await;
     for (name, text) in sql::ALL {
         let plan = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
-        let plan = sqlx::query(plan).fetch_all(&db.read).await.unwrap();
+        let plan = sqlx::query(plan).fetch_all(&db.embedded().read).await.unwrap();
         let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
         let small = |step: &str| step.contains("CONSTANT ROW") || step.ends_with("INDEX blobs_deleting");
         let scans = plan.iter().any(|step| step.starts_with("SCAN") && !small(step));
@@ -70,11 +71,11 @@ async fn commits_reach_the_disk_and_reads_never_write() {
     let fresh = Fresh::new();
     let db = fresh.open().await;
     for (pool, pragma, wanted) in [
-        (&db.write, "synchronous", "2"),
-        (&db.write, "journal_mode", "wal"),
-        (&db.write, "foreign_keys", "1"),
-        (&db.write, "query_only", "0"),
-        (&db.read, "query_only", "1"),
+        (&db.embedded().write, "synchronous", "2"),
+        (&db.embedded().write, "journal_mode", "wal"),
+        (&db.embedded().write, "foreign_keys", "1"),
+        (&db.embedded().write, "query_only", "0"),
+        (&db.embedded().read, "query_only", "1"),
     ] {
         let text = format!("SELECT CAST({pragma} AS text) FROM pragma_{pragma}");
         let found = sqlx::query_scalar(sqlx::AssertSqlSafe(text)).fetch_one(pool);
@@ -100,7 +101,7 @@ async fn opening_again_migrates_nothing_and_keeps_everything() {
     let db = fresh.open().await;
     assert_eq!(db.setting("name").await.unwrap().as_deref(), Some("value"));
     let applied: i64 = sqlx::query_scalar("SELECT count(*) FROM schema_migrations")
-        .fetch_one(&db.read)
+        .fetch_one(&db.embedded().read)
         .await
         .unwrap();
     assert_eq!(applied, 1);
@@ -117,7 +118,10 @@ async fn many_may_open_a_new_file_at_once() {
         assert_eq!(db.unwrap().unwrap().repositories().await.unwrap(), []);
     }
     let files: Vec<_> = std::fs::read_dir(fresh.dir.path()).unwrap().collect();
-    assert!(files.len() <= 4, "only the catalog's own files and its key: {files:?}");
+    assert!(
+        files.len() <= 4,
+        "only the catalog's own files and its key: {files:?}"
+    );
 }
 
 /// A file that is opened and closed beside `SQLite` takes this process's locks on it with it.
@@ -143,7 +147,7 @@ async fn a_newer_catalog_is_refused_by_name() {
     let fresh = Fresh::new();
     let db = fresh.open().await;
     sqlx::query("INSERT INTO schema_migrations VALUES (2, 'later', 'sha256:00', 0)")
-        .execute(&db.write)
+        .execute(&db.embedded().write)
         .await
         .unwrap();
     db.close().await;
@@ -162,7 +166,7 @@ async fn a_catalog_with_another_history_is_refused() {
     let fresh = Fresh::new();
     let db = fresh.open().await;
     sqlx::query("UPDATE schema_migrations SET checksum = 'sha256:00'")
-        .execute(&db.write)
+        .execute(&db.embedded().write)
         .await
         .unwrap();
     db.close().await;
@@ -174,14 +178,14 @@ async fn a_catalog_with_another_history_is_refused() {
 async fn a_failed_migration_leaves_nothing() {
     let fresh = Fresh::new();
     let db = fresh.open().await;
-    let mut tx = db.begin().await.unwrap();
     let broken = migrate::Migration::test(2, "CREATE TABLE more (a); CREATE TABLE blobs (a);");
     let known = [migrate::SQLITE[0].clone(), broken];
-    assert!(migrate::apply(&mut tx, &known, Time(0)).await.is_err());
-    drop(tx);
+    assert!(migrate::apply(&db.db, &known, Time(0)).await.is_err());
     db.close().await;
     let db = fresh.open().await;
-    let more = sqlx::query("SELECT * FROM more").fetch_all(&db.read).await;
+    let more = sqlx::query("SELECT * FROM more")
+        .fetch_all(&db.embedded().read)
+        .await;
     assert!(more.is_err());
 }
 
