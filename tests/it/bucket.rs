@@ -2,11 +2,13 @@
 
 use serde_json::json;
 
+use crate::fsck::findings;
 use crate::support::app::{App, TOKEN};
 use crate::support::bytes::bytes_of;
 use crate::support::chaos::Chaos;
 use crate::support::client::{Pull, Reply};
 use crate::support::parts::{Parts, Servers};
+use crate::support::store::Store;
 
 const SIZE: u64 = 200 << 20;
 /// The largest part that a default installation writes, and what heads and listings may take besides.
@@ -67,4 +69,24 @@ async fn two_hundred_mebibytes_go_in_and_out_with_bounded_memory() {
     );
     assert!(after_get - after_put < SIZE + PART, "read more than once");
     assert!(ranged <= PART, "{ranged} bytes for the last one");
+}
+
+async fn uploads(app: &App) -> usize {
+    let bucket = app.shared().bucket();
+    let pages = bucket.list_multiparts_uploads(None, None).await.unwrap();
+    pages.iter().map(|page| page.uploads.len()).sum()
+}
+
+#[tokio::test]
+async fn an_upload_that_another_may_still_go_on_with_is_left_alone() {
+    let mut app = App::setup().on(Parts::ALL).start().await;
+    let store = Store::open(&app).await;
+    store.begin("anothers").await;
+    assert_eq!(uploads(&app).await, 1);
+    let ran = app.fsck(&["--json"]);
+    assert_eq!((ran.code, findings(&ran).len()), (Some(0), 0), "{}", ran.output);
+    assert_eq!(app.stop(), Some(0));
+    app.restart().await;
+    assert_eq!(uploads(&app).await, 1, "still there after a start");
+    store.close().await;
 }

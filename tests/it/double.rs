@@ -1,6 +1,9 @@
-//! The upstream double itself: it must lie exactly as told, or the other tests prove nothing.
+//! The upstream double and the proxy of faults themselves: they must lie exactly as told, or the other tests prove nothing.
+
+use std::time::Duration;
 
 use crate::support::bytes::bytes_of;
+use crate::support::chaos::{Chaos, Mode};
 use crate::support::client::Reply;
 use crate::support::script::{Fault, Framing, Gate, Script};
 use crate::support::upstream::Upstream;
@@ -10,7 +13,7 @@ const SIZE: u64 = 300_000;
 fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .no_proxy()
-        .read_timeout(std::time::Duration::from_secs(1))
+        .read_timeout(Duration::from_secs(1))
         .build()
         .unwrap()
 }
@@ -148,4 +151,37 @@ async fn a_refusing_upstream_can_be_healed_and_refuse_again() {
     upstream.listen();
     get(&upstream, "/x", &[]).await.expect_bytes(b"ok");
     assert_eq!(upstream.connections(), 2);
+}
+
+/// A proxy before an upstream, and a client that goes through it and keeps its connection.
+async fn proxied() -> (Upstream, Chaos, reqwest::Client) {
+    let upstream = Upstream::start();
+    upstream.set("/a", Script::new(bytes_of(1, 1000)));
+    let url = upstream.url().parse().unwrap();
+    (upstream, Chaos::before(&url).await, client())
+}
+
+#[tokio::test]
+async fn the_proxy_passes_delays_swallows_and_cuts_as_it_is_told() {
+    let (_upstream, link, client) = proxied().await;
+    let ask = async || Reply::of(client.get(format!("http://{}/a", link.address()))).await;
+    ask().await.expect_bytes(&bytes_of(1, 1000));
+    assert!(link.down() > 1000 && link.opened() == 1 && link.open() == 1);
+
+    link.set(Mode::Delay(Duration::from_millis(200)));
+    let start = std::time::Instant::now();
+    ask().await.expect(200);
+    assert!(start.elapsed() >= Duration::from_millis(400), "both ways");
+
+    link.set(Mode::DropNew);
+    assert_eq!(ask().await.status, 200, "an open connection goes on");
+    link.cut();
+    assert_eq!(ask().await.status, 0);
+    link.set(Mode::Pass);
+    ask().await.expect(200);
+
+    link.set(Mode::BlackHole);
+    assert_eq!(ask().await.status, 0, "nothing comes in a second");
+    link.set(Mode::Pass);
+    ask().await.expect(200);
 }

@@ -45,6 +45,18 @@ async fn both_start_at_once_on_an_empty_database_and_are_one_installation() {
 }
 
 #[tokio::test]
+async fn a_replica_that_joins_later_serves_what_there_is_and_may_leave() {
+    let first = App::setup().on(Parts::ALL).start().await;
+    first.create_local("l", "generic", json!({})).await;
+    first.put("l", "a", "bytes").await.expect(201);
+    let mut later = first.replica().await;
+    later.read("l", "a").await.expect_bytes(b"bytes");
+    later.put("l", "b", "more").await.expect(201);
+    assert_eq!(later.stop(), Some(0));
+    first.read("l", "b").await.expect_bytes(b"more");
+}
+
+#[tokio::test]
 async fn a_change_of_configuration_is_in_force_on_the_other_within_a_second() {
     let apps = pair().await;
     let upstream = Upstream::start();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::embedded;
-use crate::fsck::assert_found;
+use crate::fsck::{assert_found, findings};
 use crate::support::bytes::bytes_of;
 use crate::support::store::Store;
 
@@ -69,4 +69,18 @@ async fn looking_changes_nothing_and_makes_nothing() {
     let names = |all: &BTreeMap<PathBuf, Option<Vec<u8>>>| all.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&before), names(&after));
     assert!(before == after, "a file has other bytes");
+}
+
+#[tokio::test]
+async fn a_half_written_object_is_waste_and_goes_at_the_next_start() {
+    let mut app = embedded().await;
+    assert_eq!(app.stop(), Some(0));
+    let store = Store::open(&app).await;
+    let half = store.begin("halfwritten").await;
+    store.close().await;
+    let ran = app.fsck(&["--json"]);
+    assert_eq!(ran.code, Some(0), "waste is no damage: {}", ran.output);
+    assert_found(&ran, &[("half_written", half)]);
+    app.restart().await;
+    assert_eq!(findings(&app.fsck(&["--json"])).len(), 0);
 }
