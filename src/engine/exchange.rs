@@ -6,6 +6,8 @@ use artifactapi_core::plan::Verb;
 use artifactapi_core::port::ByteStream;
 use bytes::Bytes;
 
+pub use crate::account::Portion;
+
 /// A client's request for a repository.
 #[derive(Clone, Debug)]
 pub struct Exchange {
@@ -15,6 +17,8 @@ pub struct Exchange {
     pub head: bool,
     /// Whether the client can tell the end of a body of unknown length from a cut (chunks, HTTP/2).
     pub framed: bool,
+    /// Whether an open file can be sent as it is ([`Body::File`]).
+    pub files: bool,
     /// The repository's name.
     pub repo: String,
     /// The path below the repository as it stood in the request target, undecoded.
@@ -94,6 +98,8 @@ pub enum Body {
         /// The bytes.
         stream: ByteStream,
     },
+    /// Bytes of a file. Only where the exchange takes files.
+    File(Box<Portion>),
     /// The answer to HEAD: what the body of GET would measure, if known.
     Measured(Option<u64>),
 }

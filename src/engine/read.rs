@@ -1,5 +1,6 @@
 //! Reading: a want from a remote or a local, answered.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use artifactapi_core::Fault;
@@ -7,13 +8,16 @@ use artifactapi_core::entry::{Entry, EntryKey};
 use artifactapi_core::outcome::Outcome;
 use artifactapi_core::plan::Want;
 
-use crate::exchange::{Body, Exchange, Response};
+use crate::exchange::{Body, Exchange, Portion, Response};
 use crate::fetching::Quest;
 use crate::obtain::{Got, Wish};
 use crate::respond::{Cut, shown};
 use crate::serve::{Served, is_page};
 use crate::table::Mount;
 use crate::{Shared, flying, pages, redirect, relay};
+
+/// Fewer bytes are not worth a file of their own.
+const LEAST_FILE: u64 = 64 << 10;
 
 /// Answers a read.
 pub(crate) async fn read(
@@ -79,16 +83,27 @@ pub(crate) async fn stored(
         Cut::Whole => 0..entry.size,
         Cut::Part(part) => part,
     };
-    let length = span.end - span.start;
-    let Some(stream) = shared.blobs.open(&entry.object, Some(span)).await? else {
-        return Err(shared.lost(&entry).await);
-    };
-    let body = Body::Stream {
-        length: Some(length),
-        stream,
-    };
+    let body = body(shared, x, &entry, span).await?;
     Ok(Served {
         response: Response { body, ..response },
         entry: Some(entry.id.clone()),
     })
+}
+
+/// Bytes of a stored object, as the connection takes them best.
+async fn body(shared: &Shared, x: &Exchange, entry: &Entry, span: Range<u64>) -> Result<Body, Fault> {
+    let length = span.end - span.start;
+    if x.files
+        && length > LEAST_FILE
+        && let Some(file) = shared.blobs.file(&entry.object, span.end).await?
+    {
+        return Ok(Body::File(Box::new(Portion::new(file, span))));
+    }
+    match shared.blobs.open(&entry.object, Some(span)).await? {
+        Some(stream) => Ok(Body::Stream {
+            length: Some(length),
+            stream,
+        }),
+        None => Err(shared.lost(entry).await),
+    }
 }

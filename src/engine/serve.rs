@@ -144,6 +144,7 @@ impl Engine {
                 length,
                 stream: account.follow(stream),
             },
+            Body::File(portion) => Body::File(Box::new(account.watch(*portion))),
             Body::Bytes(bytes) => {
                 account.close(bytes.len() as u64);
                 Body::Bytes(bytes)

@@ -10,6 +10,7 @@ mod middleware;
 mod problem;
 mod proxy;
 mod routes;
+mod sendfile;
 pub mod server;
 mod sse;
 mod state;

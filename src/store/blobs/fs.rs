@@ -178,6 +178,15 @@ impl Blobs for Folder {
         Ok(opened.map(read::Reading::stream))
     }
 
+    async fn file(&self, object: &ObjectName, end: u64) -> Result<Option<File>, Fault> {
+        let object = object.clone();
+        self.with(move |inner| match inner.file(&object)? {
+            Some(file) => Ok((file.metadata()?.len() >= end).then_some(file)),
+            None => Ok(None),
+        })
+        .await
+    }
+
     async fn source(&self, object: &ObjectName) -> Result<Option<Box<dyn ReadSeek>>, Fault> {
         let object = object.clone();
         let file = self.with(move |inner| inner.file(&object)).await?;

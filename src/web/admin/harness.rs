@@ -71,7 +71,7 @@ pub(crate) struct Bench {
     pub(crate) state: Data<State>,
     pub(crate) phase: watch::Sender<Phase>,
     root: Root,
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 /// What a handler answered.
@@ -149,7 +149,7 @@ impl Bench {
             state,
             phase,
             root,
-            _folder: folder,
+            folder,
         }
     }
 

@@ -9,6 +9,7 @@ use artifactapi_engine::exchange::Exchange;
 use futures_util::future::{Either, select};
 
 use super::{body, reply};
+use crate::sendfile::Outlet;
 use crate::state::State;
 
 /// The part of the path in front of a repository's name.
@@ -21,7 +22,8 @@ pub(crate) async fn handle(request: HttpRequest, payload: Payload, state: Data<S
     };
     let exchange = exchange(&request, verb, &state);
     if verb == Verb::Get {
-        return reply::http(state.engine.serve(exchange).await);
+        let response = state.engine.serve(exchange).await;
+        return reply::http(response, request.conn_data::<Outlet>());
     }
     let (stream, pump) = body::bridge(payload, state.pace);
     let (write, pump) = (state.engine.write(exchange, stream), pump);
@@ -30,7 +32,7 @@ pub(crate) async fn handle(request: HttpRequest, payload: Payload, state: Data<S
         Either::Left((response, _)) => response,
         Either::Right(((), write)) => write.await,
     };
-    reply::http(response)
+    reply::http(response, request.conn_data::<Outlet>())
 }
 
 fn verb(method: &Method) -> Option<Verb> {
@@ -67,6 +69,7 @@ fn exchange(request: &HttpRequest, verb: Verb, state: &State) -> Exchange {
     Exchange {
         verb,
         head: request.method() == Method::HEAD,
+        files: request.conn_data::<Outlet>().is_some(),
         framed: request.version() >= Version::HTTP_11,
         repo: repo.to_owned(),
         raw_path: raw_path.to_owned(),

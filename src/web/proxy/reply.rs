@@ -13,14 +13,21 @@ use artifactapi_core::port::ByteStream;
 use artifactapi_engine::exchange::{Body, Response};
 use bytes::Bytes;
 
+use crate::sendfile::{Direct, Outlet, Parcel};
+
+/// More bytes at once are not worth a copy.
+const LARGE: usize = 64 << 10;
+
 /// The HTTP response for an answer. Fields that are no legal HTTP are left out: they can only stem from strangers.
-pub(crate) fn http(response: Response) -> HttpResponse {
+pub(crate) fn http(response: Response, outlet: Option<&Outlet>) -> HttpResponse {
     let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut builder = HttpResponse::build(status);
     fields(&mut builder, &response.headers);
     match response.body {
         Body::Empty => builder.finish(),
-        Body::Bytes(bytes) => builder.body(bytes),
+        Body::Bytes(bytes) if bytes.len() <= LARGE => builder.body(bytes),
+        Body::Bytes(bytes) => direct(builder, Parcel::Memory(bytes), outlet),
+        Body::File(portion) => direct(builder, Parcel::file(portion), outlet),
         Body::Measured(None) => builder.body(BoxBody::new(Arriving {
             length: None,
             stream: Box::pin(futures_util::stream::empty()),
@@ -32,6 +39,18 @@ pub(crate) fn http(response: Response) -> HttpResponse {
             stream,
             broken: None,
         })),
+    }
+}
+
+/// Sends a body through the connection's outlet. Only files need one: bytes can be copied piece by piece.
+fn direct(mut builder: HttpResponseBuilder, parcel: Parcel, outlet: Option<&Outlet>) -> HttpResponse {
+    match (outlet, parcel) {
+        (Some(outlet), parcel) => {
+            builder.no_chunking(parcel.len());
+            builder.body(BoxBody::new(Direct::new(outlet.clone(), parcel)))
+        }
+        (None, Parcel::Memory(bytes)) => builder.body(BoxBody::new(Pieces(bytes))),
+        (None, Parcel::File { .. }) => HttpResponse::InternalServerError().finish(),
     }
 }
 
@@ -56,6 +75,22 @@ impl MessageBody for Measured {
 
     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         Poll::Ready(None)
+    }
+}
+
+/// Bytes in pieces: the server copies a piece whole into its buffer, however large.
+struct Pieces(Bytes);
+
+impl MessageBody for Pieces {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0.len() as u64)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let next = self.0.len().min(LARGE);
+        Poll::Ready((next > 0).then(|| Ok(self.0.split_to(next))))
     }
 }
 

@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::timed::Timed;
 use super::{expect, listen};
+use crate::sendfile::{Outlet, Socket};
 use crate::state::State;
 use crate::{middleware, routes};
 
@@ -34,10 +35,29 @@ const WRITE_BUFFER: usize = 64 << 10;
 /// How long a connection that was answered early may take to close.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// What bytes come and go by.
+trait Carrier: AsyncRead + AsyncWrite + Unpin + 'static {
+    /// Where bodies can be sent past the buffer, if they can.
+    fn outlet(&self) -> Option<Outlet>;
+}
+
+impl Carrier for Socket {
+    fn outlet(&self) -> Option<Outlet> {
+        self.outlet()
+    }
+}
+
+impl Carrier for TlsStream<TcpStream> {
+    fn outlet(&self) -> Option<Outlet> {
+        None
+    }
+}
+
 /// What a connection needs.
 #[derive(Clone)]
 pub(super) struct Setup {
     state: Data<State>,
+    sendfile: bool,
     head: Duration,
     keep_alive: Duration,
     /// How long bytes may wait for a client that takes none: idle time and the window of the least rate together,
@@ -51,6 +71,7 @@ impl Setup {
         let deadlines = &config.deadlines;
         Self {
             state,
+            sendfile: config.server.sendfile,
             head: Duration::from_secs(deadlines.request_head_seconds),
             keep_alive: Duration::from_secs(deadlines.keep_alive_seconds),
             unread: Duration::from_secs(deadlines.body_idle_seconds + deadlines.min_rate_seconds),
@@ -67,7 +88,9 @@ impl Setup {
         fn_service(move |io: TcpStream| {
             setup.prepare(&io);
             let peer = io.peer_addr().ok();
-            ready(Ok((Timed::new(io, Some(setup.head)), Protocol::Http1, peer)))
+            let io = Socket::new(io, setup.sendfile);
+            let timed = Timed::new(io, Some(setup.head));
+            ready(Ok((timed, Protocol::Http1, peer)))
         })
         .and_then(self.http())
     }
@@ -111,7 +134,7 @@ impl Setup {
     }
 
     #[expect(clippy::type_complexity, reason = "opaque types cannot be named in an alias")]
-    fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
+    fn http<T: Carrier>(
         &self,
     ) -> HttpService<
         Timed<T>,
@@ -150,7 +173,12 @@ impl Setup {
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .on_connect_ext(|io: &Timed<T>, data: &mut Extensions| drop(data.insert(io.traffic())))
+            .on_connect_ext(|io: &Timed<T>, data: &mut Extensions| {
+                data.insert(io.traffic());
+                if let Some(outlet) = io.get().outlet() {
+                    data.insert(outlet);
+                }
+            })
             .expect(move |request: Request| ready(expect::judge(&state, request)))
             .finish(map_config(app, |()| AppConfig::default()))
     }

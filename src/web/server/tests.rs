@@ -1,6 +1,7 @@
 //! The server on real sockets of the loopback interface.
 
 mod conduct;
+mod direct;
 mod stream;
 mod tls;
 

@@ -33,6 +33,11 @@ impl<T> Timed<T> {
         }
     }
 
+    /// The connection itself.
+    pub(super) fn get(&self) -> &T {
+        &self.io
+    }
+
     /// What runs on it, for the requests to write down.
     pub(super) fn traffic(&self) -> Traffic {
         self.traffic.clone()

@@ -3,11 +3,12 @@
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{Certificate, CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::config;
+use crate::Running;
 use crate::admin::harness::Bench;
 
 /// Asks over TLS, trusting this certificate alone.
@@ -32,9 +33,8 @@ fn ask(address: std::net::SocketAddr, certificate: CertificateDer<'static>) -> S
     answer
 }
 
-#[actix_web::test]
-async fn with_certificate_and_key_it_speaks_https() {
-    let bench = Bench::start().await;
+/// A server with a certificate made for it.
+async fn secured(bench: &Bench) -> (Running, Certificate) {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut config = config();
@@ -42,7 +42,43 @@ async fn with_certificate_and_key_it_speaks_https() {
     std::fs::write(&chain, cert.pem()).unwrap();
     std::fs::write(&key, signing_key.serialize_pem()).unwrap();
     (config.server.tls_cert, config.server.tls_key) = (Some(chain), Some(key));
-    let server = crate::serve(bench.parts(), &config).await.unwrap();
+    (crate::serve(bench.parts(), &config).await.unwrap(), cert)
+}
+
+#[actix_web::test]
+async fn large_files_come_whole_over_tls_and_over_http_2() {
+    let bench = Bench::start().await;
+    let local = serde_json::json!({"name": "l", "package_type": "generic"});
+    assert_eq!(bench.call("POST", "/api/v2/locals", local).await.status, 201);
+    let body = "0123456789abcde\n".repeat(200_000);
+    let put = bench.call_text("PUT", "/api/v1/remote/l/f", &body).await;
+    assert_eq!(put.status, 201);
+    let (server, cert) = secured(&bench).await;
+    let url = format!(
+        "https://localhost:{}/api/v1/remote/l/f",
+        server.addresses()[0].port()
+    );
+    for version in [reqwest::Version::HTTP_11, reqwest::Version::HTTP_2] {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .resolve("localhost", server.addresses()[0])
+            .add_root_certificate(reqwest::Certificate::from_pem(cert.pem().as_bytes()).unwrap());
+        let client = match version {
+            reqwest::Version::HTTP_2 => client,
+            _ => client.http1_only(),
+        };
+        let answer = client.build().unwrap().get(&url).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
+        assert!(answer.text().await.unwrap() == body, "{version:?}");
+    }
+    server.stop().await;
+    bench.stop().await;
+}
+
+#[actix_web::test]
+async fn with_certificate_and_key_it_speaks_https() {
+    let bench = Bench::start().await;
+    let (server, cert) = secured(&bench).await;
     assert!(server.is_secure());
     let (address, certificate) = (server.addresses()[0], cert.der().clone());
     let answer = actix_web::rt::task::spawn_blocking(move || ask(address, certificate))
