@@ -15,6 +15,7 @@ use ::s3::request::tokio_backend::ReqwestRequest;
 use artifactapi_core::fault::{Fault, Kind};
 use bytes::Bytes;
 use tokio::net::TcpStream;
+use tokio::runtime;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
@@ -22,6 +23,8 @@ use super::trouble::{Reason, Trouble};
 
 /// Bytes of a body that must leave per second, or the upload is given up.
 const SLOWEST: u64 = 256 << 10;
+/// Bytes of a body that are digested at once.
+const SMALL: usize = 256 << 10;
 /// The media type of every object; what it really is, the catalog knows.
 pub(super) const MEDIA: &str = "application/octet-stream";
 
@@ -48,6 +51,9 @@ impl Default for Patience {
 
 /// The head of an answer, with its body to come.
 pub(super) type Answer = <ReqwestRequest<'static> as Request>::Response;
+
+/// Address and fields of a request.
+type Signed = (Url, <ReqwestRequest<'static> as Request>::HeaderMap);
 
 /// The bucket as seen over the network.
 #[derive(Debug)]
@@ -115,23 +121,17 @@ impl Wire {
         self.twice(exchange).await
     }
 
-    /// Puts an object or a part of one, its digest signed, so that the server refuses other bytes. Gives the tag.
+    /// Puts an object or a part of one, its digest signed, so that the server refuses other bytes. Gives the tag. May be
+    /// sent twice: the bytes and the name are the same.
     pub(super) async fn put(
         &self,
         key: &str,
         body: Bytes,
-        part: Option<Multipart<'_>>,
+        part: Option<(u32, &str)>,
     ) -> Result<String, Trouble> {
         let limit = self.patience.idle + Duration::from_secs(body.len() as u64 / SLOWEST);
-        let exchange = async {
-            let command = Command::PutObject {
-                content: &body,
-                content_type: MEDIA,
-                custom_headers: None,
-                multipart: part,
-            };
-            let request = ReqwestRequest::new(&self.handle, key, command).await?;
-            let (url, headers) = (request.url()?, request.headers().await?);
+        let exchange = || async {
+            let (url, headers) = self.sign(key, &body, part).await?;
             // The library's own way copies the body.
             let sending = self.handle.http_client().put(url).headers(headers);
             let answer = sending.body(body.clone()).send().await?;
@@ -142,8 +142,33 @@ impl Wire {
             let tag = answer.headers().get("etag");
             Ok(tag.map(|tag| tag.to_str().map(str::to_owned)).transpose()?)
         };
-        let tag = self.within(limit, exchange).await?;
+        let tag = self.twice_within(limit, exchange).await?;
         tag.ok_or_else(|| Trouble::new(Reason::Stranger, "an answer to PUT without ETag"))
+    }
+
+    /// Address and fields of a PUT. Digests of large bodies are computed where that keeps no socket waiting.
+    async fn sign(&self, key: &str, body: &Bytes, part: Option<(u32, &str)>) -> Result<Signed, S3Error> {
+        let (handle, key, body) = (self.handle.clone(), key.to_owned(), body.clone());
+        let (large, part) = (
+            body.len() > SMALL,
+            part.map(|(number, id)| (number, id.to_owned())),
+        );
+        let signing = async move {
+            let command = Command::PutObject {
+                content: &body,
+                content_type: MEDIA,
+                custom_headers: None,
+                multipart: part.as_ref().map(|(number, id)| Multipart::new(*number, id)),
+            };
+            let request = ReqwestRequest::new(&handle, &key, command).await?;
+            Ok((request.url()?, request.headers().await?))
+        };
+        if !large {
+            return signing.await;
+        }
+        let here = runtime::Handle::current();
+        let signed = tokio::task::spawn_blocking(move || here.block_on(signing)).await;
+        signed.map_err(|crash| S3Error::Io(crash.into()))?
     }
 
     /// Ends once the server cannot be connected to.

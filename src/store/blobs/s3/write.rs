@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use ::s3::command::Multipart;
 use ::s3::serde_types::Part;
 use artifactapi_core::fault::{Fault, Kind};
 use artifactapi_core::port::blobs::BlobWriter;
@@ -152,8 +151,7 @@ impl Upload {
         })?;
         let (inner, key, id) = (Arc::clone(&self.inner), self.key.clone(), encoded(&self.id));
         self.flying = Some(self.inner.io.spawn(async move {
-            let part = Multipart::new(part_number, &id);
-            let etag = inner.wire.put(&key, body, Some(part)).await?;
+            let etag = inner.wire.put(&key, body, Some((part_number, &id))).await?;
             Ok(Part { part_number, etag })
         }));
         Ok(())
