@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::app::App;
 use crate::support::bytes::bytes_of;
 use crate::support::client::Reply;
-use crate::support::python::{self, JSON};
+use crate::support::python::{self, File, JSON};
 use crate::support::script::Script;
 use crate::support::store::Store;
 use crate::support::upstream::Upstream;
@@ -21,8 +21,10 @@ pub(super) enum Scenario {
     Start,
     /// A cold miss of a remote.
     Fill,
-    /// A cold miss of an index, and of a file that it describes.
+    /// A cold miss of an index.
     Index,
+    /// A cold miss of a file that an index describes.
+    File,
     /// A hit on what is cached.
     Hit,
     /// A stale copy that upstream confirms.
@@ -71,10 +73,11 @@ fn other() -> Bytes {
 
 impl Scenario {
     /// All of them.
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Start,
         Self::Fill,
         Self::Index,
+        Self::File,
         Self::Hit,
         Self::Confirm,
         Self::Withdraw,
@@ -120,8 +123,10 @@ impl Scenario {
     /// What is there before. Everything in it is acknowledged.
     pub(super) async fn prepare(self, app: &App, upstream: &Upstream) {
         upstream.set("/big", Script::new(big()));
-        let path = python::publish(upstream, "demo", WHEEL, Script::new(other()));
-        assert_eq!(path, format!("packages/demo/{WHEEL}"));
+        // The URL is relative, so that the page has the same bytes wherever its server is.
+        let file = File::new(WHEEL, &format!("../../files/{WHEEL}"), &other());
+        upstream.set("/simple/demo/", python::json_page("demo", &[file]).etag("v1"));
+        upstream.set(&format!("/files/{WHEEL}"), Script::new(other()));
         app.create_remote(
             "g",
             "generic",
@@ -139,7 +144,7 @@ impl Scenario {
                 app.read("g", "big").await.expect_bytes(&big());
                 app.stored("g", "big").await;
             }
-            Self::Confirm | Self::Withdraw => {
+            Self::File | Self::Confirm | Self::Withdraw => {
                 page(app).await.expect(200);
                 app.stored("p", "simple/demo/").await;
             }
@@ -181,11 +186,8 @@ impl Scenario {
         match self {
             Self::Start => true,
             Self::Fill | Self::Hit => bytes(app.read("g", "big").await, &big()),
-            Self::Index => {
-                page(app).await.complete()
-                    && bytes(app.read("p", &format!("packages/demo/{WHEEL}")).await, &other())
-            }
-            Self::Confirm => page(app).await.complete(),
+            Self::Index | Self::Confirm => said(&page(app).await, &[200]),
+            Self::File => bytes(app.read("p", &format!("packages/demo/{WHEEL}")).await, &other()),
             Self::Withdraw => said(&page(app).await, &[404]),
             Self::Absent => said(&app.read("g", "nothing").await, &[404]),
             Self::Lost => found(app).await,

@@ -6,14 +6,13 @@ use serde_json::Value;
 use crate::support::app::App;
 use crate::support::upstream::Upstream;
 
-/// Repositories with their revisions and settings, and the objects of each. Times and uses are left out.
+/// Repositories with their upstreams, and the objects of each. Revisions, times and uses are left out.
 pub(super) async fn of(app: &App, upstream: &Upstream) -> String {
     let mut lines = Vec::new();
     for kind in ["remotes", "locals"] {
         for repository in items(app, &format!("/api/v2/{kind}")).await {
             let name = text(&repository, "name").to_owned();
-            let (revision, base) = (&repository["revision"], &repository["base_url"]);
-            lines.push(format!("{kind} {name} {revision} {base}"));
+            lines.push(format!("{kind} {name} {}", repository["base_url"]));
             for object in items(app, &format!("/api/v2/{kind}/{name}/objects?limit=1000")).await {
                 let fields = ["path", "variant", "digest", "class"].map(|field| text(&object, field));
                 lines.push(format!("  {} {}", fields.join(" "), object["size"]));
