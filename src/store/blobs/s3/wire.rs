@@ -104,10 +104,15 @@ impl Wire {
     where
         F: Future<Output = Result<T, S3Error>>,
     {
-        match self.within(self.patience.idle, exchange()).await {
-            Err(trouble) if trouble.reason == Reason::Broken => {
-                self.within(self.patience.idle, exchange()).await
-            }
+        self.twice_within(self.patience.idle, exchange).await
+    }
+
+    async fn twice_within<T, F>(&self, limit: Duration, exchange: impl Fn() -> F) -> Result<T, Trouble>
+    where
+        F: Future<Output = Result<T, S3Error>>,
+    {
+        match self.within(limit, exchange()).await {
+            Err(trouble) if trouble.reason == Reason::Broken => self.within(limit, exchange()).await,
             done => done,
         }
     }
