@@ -4,6 +4,10 @@
 
 #[path = "app/address.rs"]
 mod address;
+#[path = "app/database.rs"]
+mod database;
+#[path = "app/moving.rs"]
+pub mod moving;
 #[path = "app/stores.rs"]
 mod stores;
 
@@ -49,6 +53,7 @@ impl App {
     /// Starts everything, in order. Needs a running actix system; the log is the caller's business.
     pub async fn start(config: Config) -> Result<Self, Fault> {
         let stores = Stores::open(&config).await?;
+        moving::unmarked(stores.catalog.as_ref()).await?;
         stores.sweep().await?;
         let (tokens, made) =
             access::bootstrap(stores.catalog.as_ref(), &config.access, &config.store.data_dir).await?;

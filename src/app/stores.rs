@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use artifactapi_core::clock::{Clock, SystemClock};
 use artifactapi_core::config::Config;
@@ -12,17 +13,20 @@ use artifactapi_core::port::catalog::Catalog;
 use artifactapi_core::port::hot::Hot;
 use artifactapi_io::Io;
 use artifactapi_store::blobs::fs::Folder;
-use artifactapi_store::catalog::sqlite::Sqlite;
+use artifactapi_store::blobs::s3::Bucket;
 use artifactapi_store::failpoints;
 use artifactapi_store::hot::memory::Memory;
+use artifactapi_store::hot::redis::Redis;
 use artifactapi_store::lock::{DirLock, lock};
 use artifactapi_store::spool::Spools;
-use artifactapi_store::vault::Vault;
 
-/// The catalog's file in the data folder.
-const CATALOG: &str = "catalog.sqlite";
+use super::database::Database;
+
 /// The folder of spools in the data folder.
 const SPOOLS: &str = "spools";
+
+/// How old the work of another process must be to count as left behind, where several share a store.
+const ABANDONED: Duration = Duration::from_hours(24);
 
 /// Everything that outlives a request.
 pub struct Stores {
@@ -38,51 +42,61 @@ pub struct Stores {
     pub hot: Arc<dyn Hot>,
     /// The bytes on their way.
     pub spools: Arc<Spools>,
-    sqlite: Sqlite,
+    pub(super) database: Database,
     lock: Option<DirLock>,
 }
 
 impl Stores {
-    /// Takes the data folder for this process alone, brings its catalog to this version's form, and opens everything.
+    /// Takes the data folder for this process alone, brings the catalog to this version's form, and opens everything.
     pub async fn open(config: &Config) -> Result<Self, Fault> {
         let io = sockets()?;
         let folder = &config.store.data_dir;
         let held = lock(folder)?;
-        let vault = Arc::new(Vault::of(&config.store, true)?);
-        let sqlite = Sqlite::open_with(&folder.join(CATALOG), SystemClock::shared(), vault).await?;
         made(&folder.join(SPOOLS))?;
-        let blobs = Folder::open(folder.clone())?;
-        Self::around(io, sqlite, blobs, Some(held), config).armed()
+        let database = Database::open(config, &io).await?;
+        let blobs: Arc<dyn Blobs> = match &config.s3.endpoint {
+            Some(_) => Arc::new(Bucket::open(&config.s3, &io, folder.join(SPOOLS)).await?),
+            None => Arc::new(Folder::open(folder.clone())?),
+        };
+        Self::around(io, database, blobs, Some(held), config)?.armed()
     }
 
-    /// Opens what is there for reading, beside a server that may have the folder. Makes no file and no folder (SQLite
-    /// may make its `-shm` anew where a server has crashed).
+    /// Opens what is there for reading, beside servers that may use it. Makes no file and no folder (SQLite may make its
+    /// `-shm` anew where a server has crashed).
     pub async fn open_read_only(config: &Config) -> Result<Self, Fault> {
         let io = sockets()?;
         let folder = &config.store.data_dir;
-        if !folder.join(CATALOG).is_file() {
-            let what = format!("{} holds no catalog", folder.display());
-            return Err(Fault::new(Kind::StoreUnavailable, what));
-        }
-        let sqlite = Sqlite::open_read_only(&folder.join(CATALOG)).await?;
-        let blobs = Folder::open_read_only(folder)?;
-        Ok(Self::around(io, sqlite, blobs, None, config))
+        let database = Database::open_read_only(config, &io).await?;
+        let blobs: Arc<dyn Blobs> = match &config.s3.endpoint {
+            Some(_) => Arc::new(Bucket::open_read_only(&config.s3, &io, std::env::temp_dir()).await?),
+            None => Arc::new(Folder::open_read_only(folder)?),
+        };
+        Self::around(io, database, blobs, None, config)
     }
 
-    fn around(io: Io, sqlite: Sqlite, blobs: Folder, lock: Option<DirLock>, config: &Config) -> Self {
-        let folder = &config.store.data_dir;
+    fn around(
+        io: Io,
+        database: Database,
+        blobs: Arc<dyn Blobs>,
+        lock: Option<DirLock>,
+        config: &Config,
+    ) -> Result<Self, Fault> {
         let clock = SystemClock::shared();
-        let spools = Spools::with_memory(folder.join(SPOOLS), config.cache.spool_memory_bytes);
-        Self {
-            catalog: Arc::new(sqlite.clone()),
-            blobs: Arc::new(blobs),
-            hot: Arc::new(Memory::new(Arc::clone(&clock))),
-            spools: Arc::new(spools),
+        let hot: Arc<dyn Hot> = match &config.redis.url {
+            Some(_) => Arc::new(Redis::open(&config.redis, &io)?),
+            None => Arc::new(Memory::new(Arc::clone(&clock))),
+        };
+        let spools = config.store.data_dir.join(SPOOLS);
+        Ok(Self {
+            catalog: database.catalog(),
+            blobs,
+            hot,
+            spools: Arc::new(Spools::with_memory(spools, config.cache.spool_memory_bytes)),
             clock,
             io,
-            sqlite,
+            database,
             lock,
-        }
+        })
     }
 
     /// With the points at which tests kill the process, where any are asked for.
@@ -92,10 +106,16 @@ impl Stores {
         Ok(self)
     }
 
-    /// Removes what processes that ended half-way left behind: this one has the folder alone and has begun nothing.
+    /// Removes what processes that ended half-way left behind: this one has the folder alone and has begun nothing. In a
+    /// store that others share, what is young may be theirs.
     pub(crate) async fn sweep(&self) -> Result<(), Fault> {
         let now = self.clock.now();
-        let files = self.blobs.sweep(now).await?;
+        let theirs = if self.blobs.is_shared() {
+            ABANDONED
+        } else {
+            Duration::ZERO
+        };
+        let files = self.blobs.sweep(now.minus(theirs)).await?;
         let spools = self.spools.sweep(now).map_err(unreadable)?;
         if files + spools > 0 {
             log::info!(files = files, spools = spools; "removed what an earlier process left behind");
@@ -103,14 +123,19 @@ impl Stores {
         Ok(())
     }
 
+    /// Whether other processes may use any of it meanwhile.
+    pub fn is_shared(&self) -> bool {
+        self.catalog.is_shared() || self.blobs.is_shared()
+    }
+
     /// Whether what was opened for reading alone has stayed alone; otherwise what was read of it proves nothing.
     pub fn is_current(&self) -> bool {
-        self.sqlite.is_current()
+        self.database.is_current()
     }
 
     /// Closes the catalog, then lets the folder go.
     pub async fn close(self) {
-        self.sqlite.close().await;
+        self.database.close().await;
         drop(self.lock);
     }
 }

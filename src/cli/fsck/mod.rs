@@ -54,12 +54,17 @@ pub(crate) async fn run(args: &Args, machine: &Machine) -> Result<(), Failure> {
     if args.json {
         json(&report);
     } else {
-        lines::of(&report).for_each(say);
+        say_all(&report);
     }
     match report.exit_code() {
         0 => Ok(()),
         damaged => Err(Failure::with_code("the store is damaged", damaged)),
     }
+}
+
+/// Prints a report for people.
+pub(super) fn say_all(report: &Report) {
+    lines::of(report).for_each(say);
 }
 
 async fn checked(args: &Args, machine: &Machine) -> Result<Report, Failure> {
@@ -70,7 +75,12 @@ async fn checked(args: &Args, machine: &Machine) -> Result<Report, Failure> {
         } else {
             Stores::open_read_only(&config).await?
         };
-        let report = look(&stores, args).await;
+        // Who has the folder for itself knows that nothing in it belongs to a running write; others may write elsewhere.
+        let grace = match stores.is_shared() {
+            true => Duration::from_secs(config.gc.grace),
+            false => Duration::ZERO,
+        };
+        let report = look(&stores, args, grace).await;
         let current = stores.is_current();
         stores.close().await;
         if current {
@@ -82,7 +92,7 @@ async fn checked(args: &Args, machine: &Machine) -> Result<Report, Failure> {
     ))
 }
 
-async fn look(stores: &Stores, args: &Args) -> Result<Report, Fault> {
+async fn look(stores: &Stores, args: &Args, grace: Duration) -> Result<Report, Fault> {
     let stores = engine::Stores {
         catalog: Arc::clone(&stores.catalog),
         blobs: Arc::clone(&stores.blobs),
@@ -92,8 +102,7 @@ async fn look(stores: &Stores, args: &Args) -> Result<Report, Fault> {
     let options = engine::Options {
         rehash: args.rehash,
         repair: args.repair,
-        // A repair has the folder for itself, so that nothing in it belongs to a running write.
-        grace: Duration::ZERO,
+        grace,
     };
     engine::fsck(&stores, &options).await
 }

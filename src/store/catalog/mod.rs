@@ -20,3 +20,4 @@ mod secrets;
 mod sql;
 pub mod sqlite;
 mod tables;
+pub mod transfer;
