@@ -172,6 +172,11 @@ impl Vault {
         Ok(())
     }
 
+    /// Whether its key was made just now and sealed nothing yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.lost_file().is_some()
+    }
+
     /// The file of our own that the keys should be in, if it is not there.
     fn lost_file(&self) -> Option<&PathBuf> {
         match &self.source {

@@ -1,8 +1,9 @@
 //! Secrets of repositories as rows have them: sealed where a row is written, opened where it is read, and sealed anew
 //! when the keys change.
 
+use artifactapi_core::Repository;
 use artifactapi_core::fault::{Fault, Kind};
-use artifactapi_core::port::catalog::{Journal, Resealed};
+use artifactapi_core::port::catalog::{Journal, Repositories, Resealed};
 use artifactapi_core::repository::{RepoId, Role, Secret};
 
 use super::rows::to_json;
@@ -91,13 +92,26 @@ impl Resting {
 }
 
 /// Makes sure that the keys are those of this catalog: one of them opens its check value. A new catalog gets one.
-pub(super) async fn check(journal: &impl Journal, vault: &Vault) -> Result<(), Fault> {
-    if let Some(value) = journal.setting(CHECK_NAME).await? {
-        return vault.check(&value);
+pub(super) async fn check(
+    catalog: &(impl Journal + Repositories + Sync),
+    vault: &Vault,
+) -> Result<(), Fault> {
+    let Some(value) = catalog.setting(CHECK_NAME).await? else {
+        let holds = catalog.settle(CHECK_NAME, &check_value(vault)?).await?;
+        // Another process may have been first.
+        return vault.check(&holds);
+    };
+    let Err(fault) = vault.check(&value) else {
+        return Ok(());
+    };
+    let sealed = |repository: &Repository| repository.role.sealed().is_some();
+    if !vault.is_new() || catalog.repositories().await?.iter().any(sealed) {
+        return Err(fault);
     }
-    let holds = journal.settle(CHECK_NAME, &check_value(vault)?).await?;
-    // Another process may have been first.
-    vault.check(&holds)
+    log::warn!(
+        "the file with the key of the catalog's secrets is gone; there are none, so another one is made"
+    );
+    catalog.reseal().await.map(drop)
 }
 
 /// The check value for the first key.
