@@ -1,7 +1,10 @@
 //! Breakers: one kept actor per remote round the pure breaker of [`artifactapi_core::breaker`].
 //!
 //! Asking may wait for the actor; reporting never does, and reading a state needs no message. Losing a breaker costs
-//! work, never a wrong answer: where one cannot be asked, the request may go.
+//! work, never a wrong answer: where one cannot be asked, the request may go. Replicas that share a store of hints tell
+//! each other, and take over what they are told without telling it on.
+
+mod peers;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,6 +21,8 @@ use crate::events::Events;
 use crate::inbox::{Inbox, Slot, inbox};
 use crate::keeper::{Kept, Nursery};
 
+pub(crate) use peers::{Notice, Peers};
+
 /// Reports that may wait for one breaker; further ones are dropped, since these say enough.
 const WAITING: usize = 1024;
 
@@ -30,6 +35,7 @@ struct Shared {
     arbiter: ArbiterHandle,
     clock: Arc<dyn Clock>,
     events: Events,
+    peers: Peers,
     lines: RwLock<HashMap<RepoId, Line>>,
     /// Held while a breaker is started, so that none is started twice.
     starting: tokio::sync::Mutex<()>,
@@ -39,7 +45,7 @@ struct Shared {
 #[derive(Clone)]
 struct Line {
     sentry: Addr<Sentry>,
-    reports: Slot<bool>,
+    reports: Slot<Word>,
     seen: Arc<Mutex<Breaker>>,
 }
 
@@ -49,12 +55,14 @@ impl Breakers {
         arbiter: ArbiterHandle,
         clock: Arc<dyn Clock>,
         events: Events,
+        peers: Peers,
     ) -> Self {
         Self(Arc::new(Shared {
             nursery,
             arbiter,
             clock,
             events,
+            peers,
             lines: RwLock::default(),
             starting: tokio::sync::Mutex::default(),
         }))
@@ -77,14 +85,25 @@ impl Breakers {
     /// Says how a request went. Every report made before a gate is asked is known to that gate.
     pub fn report(&self, repo: RepoId, ok: bool) {
         if let Some(line) = self.known(repo) {
-            line.reports.put(ok);
+            line.reports.put(Word::Report(ok));
         }
     }
 
-    /// Lets a remote's breaker go; it begins closed when it is asked again.
+    /// Lets a remote's breaker go, in all replicas; it begins closed when it is asked again.
     pub fn forget(&self, repo: RepoId) {
         let mut lines = self.0.lines.write().unwrap_or_else(PoisonError::into_inner);
         lines.remove(&repo);
+        drop(lines);
+        let now = self.0.clock.now();
+        let fresh = Notice::new(repo, State::Closed, &Breaker::new(), now);
+        self.0.peers.tell(fresh);
+    }
+
+    /// Takes over what another replica found out about a remote that is in use here. Never blocks.
+    pub(crate) fn hear(&self, notice: Notice) {
+        if let Some(line) = self.known(notice.repo) {
+            line.reports.put(Word::Adopt(notice));
+        }
     }
 
     /// Where a remote's breaker stands; closed where there is none yet.
@@ -108,22 +127,25 @@ impl Breakers {
         if let Some(line) = self.known(repo) {
             return Ok(line);
         }
-        let line = self.start(name).await?;
+        let line = self.start(repo, name).await?;
         let mut lines = self.0.lines.write().unwrap_or_else(PoisonError::into_inner);
         lines.insert(repo, line.clone());
         Ok(line)
     }
 
-    async fn start(&self, name: &str) -> Result<Line, Fault> {
+    async fn start(&self, repo: RepoId, name: &str) -> Result<Line, Fault> {
         let (reports, inbox) = inbox(WAITING);
-        let seen = Arc::new(Mutex::new(Breaker::new()));
+        let breaker = self.0.peers.breaker(repo, self.0.clock.as_ref()).await;
+        let seen = Arc::new(Mutex::new(breaker.clone()));
         let sentry = Sentry {
+            repo,
             name: name.to_owned(),
-            breaker: Breaker::new(),
+            breaker,
             inbox,
             seen: Arc::clone(&seen),
             clock: Arc::clone(&self.0.clock),
             events: self.0.events.clone(),
+            peers: self.0.peers.clone(),
         };
         let name = format!("breaker:{name}");
         let nursery = &self.0.nursery;
@@ -144,18 +166,39 @@ impl fmt::Debug for Breakers {
     }
 }
 
+/// What a breaker is told.
+#[derive(Clone, Copy)]
+enum Word {
+    /// How a request fared.
+    Report(bool),
+    /// What another replica found out.
+    Adopt(Notice),
+}
+
 /// The kept actor.
 pub(crate) struct Sentry {
+    repo: RepoId,
     name: String,
     breaker: Breaker,
-    inbox: Inbox<bool>,
+    inbox: Inbox<Word>,
     /// A copy of the breaker for those who only look.
     seen: Arc<Mutex<Breaker>>,
     clock: Arc<dyn Clock>,
     events: Events,
+    peers: Peers,
 }
 
 impl Sentry {
+    fn hear(&mut self, word: Word) {
+        match word {
+            Word::Report(ok) => self.report(ok),
+            Word::Adopt(notice) => {
+                self.breaker.adopt(notice.state, notice.until, self.clock.now());
+                self.show(None);
+            }
+        }
+    }
+
     fn report(&mut self, ok: bool) {
         let now = self.clock.now();
         let changed = if ok {
@@ -167,8 +210,8 @@ impl Sentry {
     }
 
     fn ask(&mut self) -> Gate {
-        while let Some(ok) = self.inbox.take() {
-            self.report(ok);
+        while let Some(word) = self.inbox.take() {
+            self.hear(word);
         }
         let gate = self.breaker.gate(self.clock.now());
         self.show((gate == Gate::Probe).then_some(State::HalfOpen));
@@ -182,11 +225,13 @@ impl Sentry {
             .unwrap_or_else(PoisonError::into_inner)
             .clone_from(&self.breaker);
         if let Some(state) = changed {
+            let now = self.clock.now();
+            self.peers.tell(Notice::new(self.repo, state, &self.breaker, now));
             self.events.tell(Event {
                 kind: EventKind::Breaker,
                 remote: Some(self.name.clone()),
                 path: None,
-                at: self.clock.now(),
+                at: now,
                 outcome: word(state).to_owned(),
                 bytes: None,
             });
@@ -207,7 +252,7 @@ impl Actor for Sentry {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.inbox.feed(ctx, Self::report);
+        self.inbox.feed(ctx, Self::hear);
     }
 }
 

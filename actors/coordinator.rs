@@ -156,6 +156,13 @@ pub(crate) struct Landed {
     flight: u64,
 }
 
+impl Landed {
+    /// The number of the flight, which no other flight of this process has.
+    pub(crate) fn flight(&self) -> u64 {
+        self.flight
+    }
+}
+
 impl Handler<Landed> for Coordinator {
     type Result = ();
 

@@ -3,6 +3,9 @@
 //! Ids rise strictly and never come again, not even after a restart of the process: each is the time in
 //! microseconds, or one more than the last. Nobody waits for a watcher: each has a bounded lane, and one who falls
 //! behind, or resumes at what is not kept any more, is told `missed` with the ids that passed by.
+//!
+//! Each process gives ids of its own, also to the events of other replicas. Whoever resumes at another replica names an
+//! id that this one never gave, and is told `missed`: what came meanwhile cannot be known.
 
 mod lane;
 mod teller;
@@ -21,7 +24,7 @@ use crate::inbox::Slot;
 use lane::End;
 use teller::Subscribe;
 
-pub(crate) use teller::Teller;
+pub(crate) use teller::{Foreign, Teller};
 
 /// Events that may wait to get their id; further ones are lost, and told as missed.
 pub(crate) const WAITING: usize = 8192;
@@ -70,17 +73,32 @@ impl Told {
 #[derive(Clone)]
 pub struct Events {
     slot: Slot<Event>,
+    foreign: Slot<Foreign>,
     teller: Addr<Teller>,
 }
 
 impl Events {
-    pub(crate) fn new(slot: Slot<Event>, teller: Addr<Teller>) -> Self {
-        Self { slot, teller }
+    pub(crate) fn new(slot: Slot<Event>, foreign: Slot<Foreign>, teller: Addr<Teller>) -> Self {
+        Self {
+            slot,
+            foreign,
+            teller,
+        }
     }
 
     /// Tells of an event. Never blocks; where too many wait, it is lost and watchers are told `missed`.
     pub fn tell(&self, event: Event) {
         self.slot.put(event);
+    }
+
+    /// Takes in an event of another replica. Never blocks.
+    pub(crate) fn hear(&self, event: Event) {
+        self.foreign.put(Foreign::Event(event));
+    }
+
+    /// Events of other replicas may have been lost on their way here.
+    pub(crate) fn missed(&self) {
+        self.foreign.put(Foreign::Missed);
     }
 
     /// Watches from now on, or from behind the event `last_id`. The stream ends when the worker restarts or the

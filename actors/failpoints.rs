@@ -21,6 +21,7 @@ mod armed {
     use crate::coordinator::Coordinator;
     use crate::events::Teller;
     use crate::gc::Collector;
+    use crate::replicas::Liaison;
 
     /// Makes whoever handles it panic.
     #[derive(Message)]
@@ -44,7 +45,7 @@ mod armed {
         )+};
     }
 
-    crashable!(Writer, Sentry, Coordinator, Teller, Collector);
+    crashable!(Writer, Sentry, Coordinator, Teller, Collector, Liaison);
 
     /// Lets the board crash this actor. The board's address is weak: it keeps no actor alive.
     pub(crate) fn arm<A>(worker: &Worker, address: &Addr<A>)

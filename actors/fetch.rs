@@ -1,10 +1,12 @@
 //! Fetches: one mortal actor per flight, on the arbiter of its coordinator. It asks upstream, lets the landing judge
 //! the head, pumps the body into the spool, checks it, and has it landed.
 //!
+//! Where replicas share a store of hints, one of them asks upstream and the others wait for what it lands.
 //! It serves nobody and waits for no client. Whatever ends it, it tells the landing, the breaker and the events
 //! before any client learns of it. If it panics, its dropped `watch` tells the clients, and its table entry goes.
 
 mod check;
+mod lead;
 mod pump;
 
 use std::fmt;
@@ -19,12 +21,14 @@ use artifactapi_core::fault::Kind;
 use artifactapi_core::port::upstream::{Head, Upstream};
 use artifactapi_core::{Clock, Fault, Outcome};
 use artifactapi_store::spool::{Spool, Spools};
+use futures_util::future::join;
 use tokio::sync::watch;
 
 use crate::breakers::Breakers;
 use crate::coordinator::{Coordinator, Landed};
 use crate::events::Events;
 use crate::flight::{FetchOrder, Fetched, Judgement, Progress, Stage};
+use crate::lease::{Lease, Leases};
 use crate::spawn::{caught, spawn_named};
 
 /// What all fetches share.
@@ -33,6 +37,7 @@ pub(crate) struct Crew {
     pub(crate) spools: Arc<Spools>,
     pub(crate) breakers: Breakers,
     pub(crate) events: Events,
+    pub(crate) leases: Leases,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) held_head: Duration,
     pub(crate) flying: Arc<AtomicUsize>,
@@ -85,8 +90,12 @@ impl Fetch {
     ) {
         let (progress, spool) = place;
         let (coordinator, landed) = home.clone();
+        let lease = crew
+            .leases
+            .lease(format!("flight/{}", order.key), landed.flight());
         let flight = Flight {
             flying: Flying::new(&crew.flying),
+            lease: lease.clone(),
             crew,
             order,
             progress,
@@ -97,7 +106,7 @@ impl Fetch {
         spawn_named("fetch", async move {
             if !caught("fetch", actor).await {
                 // Whether the coordinator still lives or not, the flight is out of its table then.
-                coordinator.send(landed).await.ok();
+                let (_, ()) = join(coordinator.send(landed), given_back(lease.as_ref())).await;
             }
         });
     }
@@ -122,6 +131,13 @@ struct Flight {
     spool: Arc<Spool>,
     home: (Addr<Coordinator>, Landed),
     flying: Flying,
+    lease: Option<Lease>,
+}
+
+async fn given_back(lease: Option<&Lease>) {
+    if let Some(lease) = lease {
+        lease.give_back().await;
+    }
 }
 
 /// What came from upstream.
@@ -132,15 +148,17 @@ enum Arrival {
 
 impl Flight {
     async fn fly(mut self) {
-        let end = match self.order.landing.found().await {
-            Some(entry) => Stage::Landed(entry),
-            None => self.fetch_and_land().await,
+        let lease = self.lease.take();
+        let end = match (self.found(lease.as_ref()).await, &lease) {
+            (Some(entry), _) => Stage::Landed(entry),
+            (None, Some(lease)) => lease.during(self.fetch_and_land()).await,
+            (None, None) => self.fetch_and_land().await,
         };
         self.progress.send_modify(|now| now.stage = end);
         // The table entry goes while the sender lives: who joins meanwhile finds a flight that has ended, not one
         // that crashed. An error means that the coordinator restarted, with an empty table.
         let (coordinator, landed) = self.home;
-        coordinator.send(landed).await.ok();
+        let (_, ()) = join(coordinator.send(landed), given_back(lease.as_ref())).await;
         drop((self.progress, self.flying));
     }
 

@@ -42,10 +42,11 @@ pub struct FetchOrder {
     pub landing: Box<dyn Landing>,
 }
 
-/// What becomes of a fetch; the engine's side of it. Each method is called at most once, in this order.
+/// What becomes of a fetch; the engine's side of it. Each method but `found` is called at most once, in this order.
 #[async_trait]
 pub trait Landing: Send + 'static {
-    /// The stored entry, if one has landed between a client's look-up and its join: then upstream is not asked.
+    /// The stored entry, if one has landed since the client's look-up: then upstream is not asked. Called again and
+    /// again while another replica fetches; the last call is the moment at which the fetch begins.
     async fn found(&mut self) -> Option<Arc<Entry>>;
 
     /// Says what the head of the answer means. Table work: it runs on the arbiter.

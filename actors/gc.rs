@@ -2,10 +2,12 @@
 //!
 //! It evicts cached entries that are unused for too long or beyond a remote's cap, deletes blobs that no entry names,
 //! objects that no row names, what writers and spools left behind, and old rows of the access log. It never touches
-//! hosted entries, and nothing younger than the grace.
+//! hosted entries, and nothing younger than the grace. Of replicas on the same stores one collects at a time; where they
+//! cannot agree they collect side by side, which the rows of the catalog make safe.
 
 mod evict;
 mod report;
+mod share;
 mod steps;
 
 use std::fmt;
@@ -24,8 +26,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::access_log::AccessLog;
 use crate::events::Events;
 use crate::keeper::Kept;
+use crate::lease::Leases;
 
 pub use report::GcReport;
+
+/// How long a collection that was asked for waits for another replica's.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Told of every batch of cached entries that was removed, so that caches in memory forget them.
 pub type Evicted = Arc<dyn Fn(&[Entry]) + Send + Sync>;
@@ -78,6 +84,7 @@ pub(crate) struct Tools {
     pub(crate) evicted: Evicted,
     pub(crate) repositories: Listing,
     pub(crate) settings: GcSettings,
+    pub(crate) leases: Leases,
 }
 
 /// The way to the collector.
@@ -115,18 +122,22 @@ impl Gc {
     }
 
     /// Runs a collection, after the one that runs now, and gives its report. The collection goes on if the caller
-    /// leaves. A fault means that it panicked.
+    /// leaves. A fault means that it panicked, or that another replica is still at it after a while.
     pub async fn run(&self, request: GcRequest) -> Result<GcReport, Fault> {
         let stopped = |cause: &dyn fmt::Display| {
             Fault::ours(Kind::Internal, "the collection stopped unexpectedly", cause)
         };
         let turn = Arc::clone(&self.office.turn);
         let turn = turn.acquire_owned().await.map_err(|closed| stopped(&closed))?;
-        let run = Run { request, turn };
-        self.collector
-            .send(run)
-            .await
-            .map_err(|crashed| stopped(&crashed))
+        let run = Run {
+            request,
+            turn,
+            patience: PATIENCE,
+        };
+        let report = self.collector.send(run).await;
+        report.map_err(|crashed| stopped(&crashed))?.ok_or_else(|| {
+            Fault::new(Kind::Overloaded, "another replica collects at the moment").retry_after(PATIENCE)
+        })
     }
 
     /// The report of the last collection since start, whether asked for or due.
@@ -158,14 +169,15 @@ impl Collector {
         }
     }
 
-    /// A collection that gives its turn back when it ends, however it ends.
-    fn collect(&self, run: Run) -> impl Future<Output = GcReport> + use<> {
+    /// A collection that gives its turn back when it ends, however it ends; `None` where it is another replica's turn.
+    fn collect(&self, run: Run) -> impl Future<Output = Option<GcReport>> + use<> {
         let (tools, last) = (Arc::clone(&self.tools), Arc::clone(&self.office.last));
         async move {
-            let report = tools.collect(run.request).await;
-            last.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .replace(report.clone());
+            let report = tools.collect_alone(run.request, run.patience).await;
+            if let Some(report) = &report {
+                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+                last.replace(report.clone());
+            }
             drop(run.turn);
             report
         }
@@ -174,10 +186,15 @@ impl Collector {
     /// Begins the collection that is due, unless one runs.
     fn due(&mut self, ctx: &mut Context<Self>) {
         if let Ok(turn) = Arc::clone(&self.office.turn).try_acquire_owned() {
-            let request = GcRequest::default();
-            let run = self.collect(Run { request, turn });
+            let run = self.collect(Run {
+                request: GcRequest::default(),
+                turn,
+                patience: Duration::ZERO,
+            });
             ctx.spawn(wrap_future(async move {
-                run.await;
+                if run.await.is_none() {
+                    log::debug!("another replica collects, so this one does not");
+                }
             }));
         }
     }
@@ -202,14 +219,16 @@ impl Kept for Collector {
 
 /// Asks for a collection whose turn it is.
 #[derive(Message)]
-#[rtype(result = "GcReport")]
+#[rtype(result = "Option<GcReport>")]
 pub(crate) struct Run {
     request: GcRequest,
     turn: OwnedSemaphorePermit,
+    /// How long to wait for another replica's collection.
+    patience: Duration,
 }
 
 impl Handler<Run> for Collector {
-    type Result = ResponseActFuture<Self, GcReport>;
+    type Result = ResponseActFuture<Self, Option<GcReport>>;
 
     fn handle(&mut self, run: Run, _: &mut Context<Self>) -> Self::Result {
         Box::pin(wrap_future(self.collect(run)))

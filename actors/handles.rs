@@ -6,6 +6,7 @@ pub use crate::breakers::Breakers;
 pub use crate::coordinator::Flights;
 pub use crate::events::{Events, Filter, Told, Watch};
 pub use crate::gc::{Evicted, Gc, GcReport, GcRequest, GcSettings, Listing};
+pub use crate::replicas::{Renewal, Replicas};
 
 /// The ways to every worker. Cheap to clone; they outlive restarts.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub struct Handles {
     pub log: AccessLog,
     /// The collector.
     pub gc: Gc,
+    /// Other replicas.
+    pub replicas: Replicas,
     /// Reports of all workers.
     pub board: Board,
 }

@@ -2,11 +2,13 @@
 //!
 //! The receiver outlives a panic of its actor, which takes it up again from `started`.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::fut::wrap_stream;
 use actix::{Actor, ActorStreamExt as _, AsyncContext, Context};
+use futures_util::StreamExt as _;
 use futures_util::stream::poll_fn;
 use tokio::sync::mpsc;
 
@@ -33,6 +35,11 @@ impl<T: Send + 'static> Slot<T> {
         if self.sender.try_send(thing).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Counts things that were lost before they could be put in.
+    pub(crate) fn lose(&self, count: u64) {
+        self.dropped.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Says how many things wait; does not keep the inbox open.
@@ -72,6 +79,15 @@ impl<T: 'static> Inbox<T> {
     pub(crate) fn take(&self) -> Option<T> {
         let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
         receiver.try_recv().ok()
+    }
+
+    /// Waits for the next thing; `None` when nobody can put one in any more.
+    pub(crate) async fn next(&self) -> Option<T> {
+        let next = poll_fn(|cx| {
+            let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
+            receiver.poll_recv(cx)
+        });
+        pin!(next).next().await
     }
 
     /// How many things were dropped since the last call.

@@ -16,6 +16,8 @@ mod gc;
 pub mod handles;
 mod inbox;
 mod keeper;
+mod lease;
+mod replicas;
 pub mod root;
 mod spawn;
 #[cfg(test)]

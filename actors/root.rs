@@ -4,30 +4,29 @@
 //! coordinator and its fetches. A worker that panics too often ends the process with code 70, for whoever runs it to
 //! see.
 
+mod start;
+
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_rt::Arbiter;
 use artifactapi_core::port::blobs::Blobs;
 use artifactapi_core::port::catalog::Catalog;
+use artifactapi_core::port::hot::Hot;
 use artifactapi_core::port::upstream::Upstream;
 use artifactapi_core::{Clock, Fault};
 use artifactapi_store::spool::Spools;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::access_log::{self, AccessLog, Writer};
 use crate::board::Board;
-use crate::breakers::Breakers;
-use crate::coordinator::{Coordinator, Flights};
-use crate::events::{self, Events, Teller};
-use crate::fetch::Crew;
-use crate::gc::{Collector, Evicted, Gc, GcSettings, Listing, Office, Tools};
+use crate::gc::{Evicted, GcSettings, Listing};
 use crate::handles::Handles;
-use crate::inbox::{gauge, inbox};
+use crate::inbox::inbox;
 use crate::keeper::{GiveUp, Nursery};
+use crate::replicas::{self, Renewal};
+use start::Start;
 
 /// Exit code when a worker gave up: `EX_SOFTWARE` of sysexits.
 const GAVE_UP: i32 = 70;
@@ -74,6 +73,10 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// The truth about entries.
     pub catalog: Arc<dyn Catalog>,
+    /// The store of hints.
+    pub hot: Arc<dyn Hot>,
+    /// What tells this process from all others; new at every start.
+    pub replica: String,
     /// The store of objects.
     pub blobs: Arc<dyn Blobs>,
     /// The client for strangers.
@@ -86,6 +89,13 @@ pub struct Deps {
     pub evicted: Evicted,
     /// Gives the repositories.
     pub repositories: Listing,
+    /// Called when what is in memory of the catalog may be too old.
+    pub renew: Renewal,
+}
+
+/// A name for this process that no other has or had.
+pub fn identity() -> String {
+    uuid::Uuid::now_v7().to_string()
 }
 
 /// All workers, and the threads they run on.
@@ -104,22 +114,23 @@ impl Root {
             deps,
             control: &control,
         };
-        let events = start.events().await?;
+        let (outgoing, posted) = inbox(replicas::WAITING);
+        let (notices, noted) = inbox(replicas::NOTICES);
+        let events = start.events(outgoing.clone()).await?;
         let log = start.access_log().await?;
-        let breakers = Breakers::new(
-            start.nursery.clone(),
-            control.handle(),
-            Arc::clone(&start.deps.clock),
-            events.clone(),
-        );
+        let breakers = start.breakers(&events, notices);
         let gc = start.gc(&log, &events).await?;
         let (flights, fetchers) = start.flights(&breakers, &events).await?;
+        let replicas = start
+            .replicas((&events, &breakers), (posted, noted), &outgoing)
+            .await?;
         let handles = Handles {
             flights,
             breakers,
             events,
             log,
             gc,
+            replicas,
             board: start.nursery.board.clone(),
         };
         let root = Self {
@@ -186,90 +197,6 @@ fn nursery(settings: &Settings) -> Nursery {
     Nursery {
         board: Board::default(),
         give_up,
-    }
-}
-
-/// The start of each worker.
-struct Start<'a> {
-    deps: Deps,
-    nursery: Nursery,
-    control: &'a Arbiter,
-}
-
-impl Start<'_> {
-    async fn events(&self) -> Result<Events, Fault> {
-        let (slot, inbox) = inbox(events::WAITING);
-        let teller = Teller::new(inbox, Arc::clone(&self.deps.clock));
-        let name = "events".to_owned();
-        let nursery = &self.nursery;
-        let teller = nursery
-            .start_on(&self.control.handle(), name, slot.gauge(), move || teller)
-            .await?;
-        Ok(Events::new(slot, teller))
-    }
-
-    async fn access_log(&self) -> Result<AccessLog, Fault> {
-        let (sender, receiver) = mpsc::channel(access_log::WAITING);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let catalog = Arc::clone(&self.deps.catalog);
-        let writer = Writer::new(receiver, catalog, Arc::clone(&dropped));
-        let name = "access-log".to_owned();
-        let nursery = &self.nursery;
-        let writer = nursery
-            .start_on(&self.control.handle(), name, gauge(&sender), move || writer)
-            .await?;
-        Ok(AccessLog::new(sender, dropped, writer))
-    }
-
-    async fn gc(&self, log: &AccessLog, events: &Events) -> Result<Gc, Fault> {
-        let office = Office::new();
-        let tools = Tools {
-            clock: Arc::clone(&self.deps.clock),
-            catalog: Arc::clone(&self.deps.catalog),
-            blobs: Arc::clone(&self.deps.blobs),
-            spools: Arc::clone(&self.deps.spools),
-            log: log.clone(),
-            events: events.clone(),
-            evicted: Arc::clone(&self.deps.evicted),
-            repositories: Arc::clone(&self.deps.repositories),
-            settings: self.deps.settings.gc,
-        };
-        let collector = Collector::new(tools, office.clone());
-        let watched = office.clone();
-        let gauge = Box::new(move || watched.running());
-        let nursery = &self.nursery;
-        let collector = nursery
-            .start_on(&self.control.handle(), "gc".to_owned(), gauge, move || collector)
-            .await?;
-        Ok(Gc::new(collector, office))
-    }
-
-    async fn flights(&self, breakers: &Breakers, events: &Events) -> Result<(Flights, Vec<Arbiter>), Fault> {
-        let crew = Arc::new(Crew {
-            upstream: Arc::clone(&self.deps.upstream),
-            spools: Arc::clone(&self.deps.spools),
-            breakers: breakers.clone(),
-            events: events.clone(),
-            clock: Arc::clone(&self.deps.clock),
-            held_head: self.deps.settings.held_head,
-            flying: Arc::default(),
-            begun: AtomicU64::new(0),
-        });
-        let (mut shards, mut arbiters) = (Vec::new(), Vec::new());
-        for number in 0..self.deps.settings.fetch_arbiters.max(1) {
-            let arbiter = Arbiter::new();
-            let count = Arc::new(AtomicUsize::new(0));
-            let coordinator = Coordinator::new(Arc::clone(&crew), Arc::clone(&count));
-            let gauge = Box::new(move || count.load(Ordering::Relaxed));
-            let name = format!("coordinator-{number}");
-            let nursery = &self.nursery;
-            let shard = nursery
-                .start_on(&arbiter.handle(), name, gauge, move || coordinator)
-                .await?;
-            shards.push(shard);
-            arbiters.push(arbiter);
-        }
-        Ok((Flights::new(shards, crew), arbiters))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the tests of this crate share.
 
+pub(crate) mod hot;
 pub(crate) mod landing;
 pub(crate) mod rig;
 pub(crate) mod upstream;

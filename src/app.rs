@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use artifactapi_actors::handles::{GcSettings, Handles};
-use artifactapi_actors::root::{Deps, Root, Settings};
+use artifactapi_actors::root::{self, Deps, Root, Settings};
 use artifactapi_core::Fault;
 use artifactapi_core::config::Config;
 use artifactapi_core::port::upstream::Upstream;
@@ -110,15 +110,19 @@ async fn actors(stores: &Stores, config: &Config) -> Result<Works, Fault> {
     )?);
     let hooks = Hooks::default();
     let (evicted, repositories) = (hooks.clone(), hooks.clone());
+    let renew = hooks.renewal(Arc::clone(&stores.catalog));
     let deps = Deps {
         clock: Arc::clone(&stores.clock),
         catalog: Arc::clone(&stores.catalog),
+        hot: Arc::clone(&stores.hot),
+        replica: root::identity(),
         blobs: Arc::clone(&stores.blobs),
         upstream: Arc::clone(&upstream),
         spools: Arc::clone(&stores.spools),
         settings: worker_settings(config),
         evicted: Arc::new(move |entries| evicted.evicted(entries)),
         repositories: Arc::new(move || repositories.repositories()),
+        renew,
     };
     let (root, handles) = Root::start(deps).await?;
     Ok(Works {

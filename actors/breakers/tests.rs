@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::*;
 use crate::handles::{Filter, Watch};
-use crate::testing::rig::{NOON, Rig, rig};
+use crate::testing::rig::{Lot, NOON, Rig, rig, rig_of, two};
 use crate::testing::{eventually, soon};
 
 const SECOND: i64 = 1_000_000;
@@ -90,4 +90,67 @@ async fn a_breaker_that_panics_begins_closed_and_goes_on() {
     assert_eq!(rig.handles.breakers.state(repo(1)), State::Closed);
     open(&rig, repo(1), "r").await;
     rig.stop().await;
+}
+
+#[actix::test]
+async fn a_breaker_of_one_replica_holds_in_all_that_hear_of_it_or_begin_later() {
+    let (here, there, hot) = two().await;
+    there.handles.breakers.gate(repo(1), "r").await.unwrap();
+    open(&here, repo(1), "r").await;
+    eventually(|| there.handles.breakers.state(repo(1)) == State::Open).await;
+    let later = rig_of(Lot::replica(&here.clock, &hot, "later")).await;
+    eventually(|| hot.ears() == 9).await;
+    let refused = later.handles.breakers.gate(repo(1), "r").await.unwrap_err();
+    assert_eq!(refused.kind, Kind::BreakerOpen);
+
+    here.clock.set(NOON + 11 * SECOND);
+    there.handles.breakers.gate(repo(1), "r").await.expect("a probe");
+    eventually(|| here.handles.breakers.state(repo(1)) == State::Open).await;
+    there.handles.breakers.report(repo(1), true);
+    for rig in [&here, &there, &later] {
+        eventually(|| rig.handles.breakers.state(repo(1)) == State::Closed).await;
+    }
+    let latest = rig_of(Lot::replica(&here.clock, &hot, "latest")).await;
+    latest.handles.breakers.gate(repo(1), "r").await.unwrap();
+    for rig in [here, there, later, latest] {
+        rig.stop().await;
+    }
+}
+
+#[actix::test]
+async fn what_is_taken_over_is_not_told_on() {
+    let (here, there, _) = two().await;
+    let mut watch = there.handles.events.watch(Filter::default(), None).await;
+    there.handles.breakers.gate(repo(1), "r").await.unwrap();
+    open(&here, repo(1), "r").await;
+    assert_eq!(word(&mut watch).await, "open");
+    eventually(|| there.handles.breakers.state(repo(1)) == State::Open).await;
+    there.handles.breakers.forget(repo(1));
+    eventually(|| here.handles.breakers.state(repo(1)) == State::Closed).await;
+    here.clock.set(NOON + SECOND);
+    for _ in 0..5 {
+        there.handles.breakers.report(repo(1), true);
+    }
+    open(&here, repo(1), "r").await;
+    assert_eq!(word(&mut watch).await, "open");
+    here.clock.set(NOON + 12 * SECOND);
+    here.handles.breakers.gate(repo(1), "r").await.unwrap();
+    assert_eq!(
+        word(&mut watch).await,
+        "half_open",
+        "and nothing of its own between"
+    );
+    here.stop().await;
+    there.stop().await;
+}
+
+#[actix::test]
+async fn without_the_store_of_hints_each_has_its_own() {
+    let (here, there, hot) = two().await;
+    hot.be_away(true);
+    open(&here, repo(1), "r").await;
+    there.handles.breakers.gate(repo(1), "r").await.unwrap();
+    assert_eq!(there.handles.breakers.state(repo(1)), State::Closed);
+    here.stop().await;
+    there.stop().await;
 }

@@ -10,14 +10,24 @@ use artifactapi_core::event::Event;
 
 use super::lane::{Lane, lane};
 use super::{Filter, Told, Watch};
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Slot};
 use crate::keeper::Kept;
 
 /// Events kept for those who resume.
 pub(super) const RING: usize = 4096;
 
+/// What comes from other replicas.
+pub(crate) enum Foreign {
+    Event(Event),
+    /// Some events did not arrive.
+    Missed,
+}
+
 pub(crate) struct Teller {
     inbox: Inbox<Event>,
+    foreign: Inbox<Foreign>,
+    /// Where own events go to other replicas.
+    outgoing: Option<Slot<Event>>,
     clock: Arc<dyn Clock>,
     /// The latest id; shared by all runs of the actor, so that none comes twice even where the clock goes back.
     last: Arc<AtomicU64>,
@@ -52,9 +62,15 @@ fn wants(filter: &Filter, line: &Line) -> bool {
 }
 
 impl Teller {
-    pub(crate) fn new(inbox: Inbox<Event>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        (inbox, foreign): (Inbox<Event>, Inbox<Foreign>),
+        outgoing: Option<Slot<Event>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let mut teller = Self {
             inbox,
+            foreign,
+            outgoing,
             clock,
             last: Arc::default(),
             floor: 0,
@@ -72,7 +88,23 @@ impl Teller {
         id
     }
 
+    /// Tells of an event of this process, here and elsewhere.
     fn tell(&mut self, event: Event) {
+        if let Some(outgoing) = &self.outgoing {
+            outgoing.put(event.clone());
+        }
+        self.show(event);
+    }
+
+    fn hear(&mut self, foreign: Foreign) {
+        match foreign {
+            Foreign::Event(event) => self.show(event),
+            Foreign::Missed => self.miss(1),
+        }
+    }
+
+    /// Tells watchers here of an event.
+    fn show(&mut self, event: Event) {
         self.own_up();
         // An event is made of words and numbers; that it cannot be written is impossible.
         let Ok(data) = serde_json::to_string(&event) else {
@@ -90,9 +122,16 @@ impl Teller {
         });
     }
 
-    /// Tells of events that did not fit into the inbox. They came somewhat later: behind those that wait in it.
+    /// Tells of events that did not fit into an inbox. They came somewhat later: behind those that wait in it.
     fn own_up(&mut self) {
-        let lost = self.inbox.dropped();
+        let (own, foreign) = (self.inbox.dropped(), self.foreign.dropped());
+        if let Some(outgoing) = &self.outgoing {
+            outgoing.lose(own);
+        }
+        self.miss(own.saturating_add(foreign));
+    }
+
+    fn miss(&mut self, lost: u64) {
         if lost > 0 {
             let first = self.next_id();
             let id = first.saturating_add(lost - 1);
@@ -128,6 +167,11 @@ impl Teller {
 
     /// What a watcher is told who knows everything up to `last`.
     fn since(&self, last: u64, filter: &Filter) -> VecDeque<Told> {
+        if last > self.floor && !self.ring.iter().any(|line| line.told.id == last) {
+            // Another process gave this id: nobody knows what came after it.
+            let latest = self.last.load(Ordering::Relaxed);
+            return VecDeque::from([Told::missed(latest.min(last.saturating_add(1)), latest)]);
+        }
         let passed_by = (last < self.floor).then(|| Told::missed(last + 1, self.floor));
         let kept = self
             .ring
@@ -143,6 +187,7 @@ impl Actor for Teller {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.inbox.feed(ctx, Self::tell);
+        self.foreign.feed(ctx, Self::hear);
     }
 }
 
@@ -173,6 +218,9 @@ impl Handler<Subscribe> for Teller {
         // What was told before is not new to this watcher.
         while let Some(event) = self.inbox.take() {
             self.tell(event);
+        }
+        while let Some(foreign) = self.foreign.take() {
+            self.hear(foreign);
         }
         MessageResult(self.subscribe(message.filter, message.last_id))
     }

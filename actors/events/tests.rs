@@ -7,7 +7,6 @@ use super::lane::LENGTH;
 use super::teller::RING;
 use super::*;
 use crate::board::Board;
-use crate::inbox::inbox;
 use crate::testing::{ManualClock, nursery, soon};
 
 struct Rig {
@@ -19,12 +18,14 @@ struct Rig {
 fn rig(now: i64) -> Rig {
     let clock = ManualClock::at(now);
     let (nursery, _) = nursery();
-    let (slot, inbox) = inbox(WAITING);
-    let teller = Teller::new(inbox, Arc::clone(&clock) as Arc<dyn artifactapi_core::Clock>);
+    let (slot, inbox) = crate::inbox::inbox(WAITING);
+    let (foreign, arrivals) = crate::inbox::inbox(WAITING);
+    let shared = Arc::clone(&clock) as Arc<dyn artifactapi_core::Clock>;
+    let teller = Teller::new((inbox, arrivals), None, shared);
     let address = nursery.start("events".into(), slot.gauge(), teller);
     Rig {
         clock,
-        events: Events::new(slot, address),
+        events: Events::new(slot, foreign, address),
         board: nursery.board,
     }
 }
@@ -241,4 +242,32 @@ async fn events_told_while_the_worker_is_down_are_not_lost() {
     let mut resumed = rig.watch(Some(last)).await;
     let told: Vec<_> = [next(&mut resumed).await, next(&mut resumed).await].into();
     assert_eq!(told.iter().map(path).collect::<Vec<_>>(), ["", "b"]);
+}
+
+#[actix::test]
+async fn an_id_that_another_process_gave_leads_to_missed_and_never_to_silence() {
+    let rig = rig(1000);
+    let mut first = rig.watch(None).await;
+    rig.tell("a");
+    let a = next(&mut first).await;
+    rig.clock.set(3000);
+    rig.tell("b");
+    let b = next(&mut first).await;
+    let mut watches = Vec::new();
+    for (foreign, span) in [
+        (2000, r#"{"from":2001,"to":3000}"#),
+        (9000, r#"{"from":3000,"to":3000}"#),
+        (u64::MAX, r#"{"from":3000,"to":3000}"#),
+    ] {
+        let mut resumed = rig.watch(Some(foreign)).await;
+        let missed = next(&mut resumed).await;
+        assert_eq!((missed.name, &*missed.data, missed.id), ("missed", span, 3000));
+        watches.push(resumed);
+    }
+    rig.tell("c");
+    for mut resumed in watches {
+        assert_eq!(path(&next(&mut resumed).await), "c");
+    }
+    let mut known = rig.watch(Some(a.id)).await;
+    assert_eq!(next(&mut known).await, b);
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use artifactapi_core::event::{Event, EventKind};
 use artifactapi_core::fault::Kind;
@@ -12,6 +13,9 @@ use artifactapi_core::{Digest, Fault, Time};
 
 use super::{GcReport, GcRequest, Tools};
 
+/// How long what writers left half done is kept at least where other replicas write too: nothing shows whether the writer
+/// of a large upload still lives.
+const SHARED_GRACE: Duration = Duration::from_hours(24);
 /// Blobs or objects looked at together.
 const BATCH: u32 = 256;
 
@@ -160,10 +164,16 @@ impl Tools {
 
     /// Removes what writers and spools left behind before `before`.
     async fn leftovers(&self, before: Time, report: &mut GcReport) {
-        let halves = if report.dry_run {
-            self.blobs.leftovers(before).await.map(|names| names.len() as u64)
+        let abandoned = if self.blobs.is_shared() {
+            before.min(report.started.minus(SHARED_GRACE))
         } else {
-            self.blobs.sweep(before).await
+            before
+        };
+        let halves = if report.dry_run {
+            let names = self.blobs.leftovers(abandoned).await;
+            names.map(|names| names.len() as u64)
+        } else {
+            self.blobs.sweep(abandoned).await
         };
         for (step, found) in [
             ("half-written files", halves),

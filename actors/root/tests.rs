@@ -21,6 +21,7 @@ async fn every_worker_is_on_the_board_in_the_order_of_its_start() {
         ("gc", "gc"),
         ("coordinator-0", "coordinator"),
         ("coordinator-1", "coordinator"),
+        ("replicas", "replicas"),
     ];
     assert_eq!(names, expected);
     assert!(workers.iter().all(|worker| worker.state == WorkerState::Running));
@@ -44,7 +45,7 @@ async fn every_worker_may_panic_while_a_fetch_goes_on() {
         .into_iter()
         .map(|worker| worker.name)
         .collect();
-    assert_eq!(names.len(), 6, "{names:?}");
+    assert_eq!(names.len(), 7, "{names:?}");
     for name in &names {
         assert!(rig.handles.crash(name).await, "{name} panicked");
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use artifactapi_actors::flight::{FetchOrder, Fetched, Judgement, Landing, Ticket};
+use artifactapi_core::clock::Time;
 use artifactapi_core::digest::{Alg, Digest};
 use artifactapi_core::entry::{Entry, EntryKey, Lifetime, is_strong};
 use artifactapi_core::fault::Kind;
@@ -71,6 +72,7 @@ impl Quest {
             landing: Box::new(Arrival {
                 quest: self.clone(),
                 conditional,
+                begun: self.shared.clock.now(),
             }),
         }
     }
@@ -157,12 +159,17 @@ struct Arrival {
     quest: Quest,
     /// Whether upstream was asked about the copy; a 304 that nobody asked for confirms nothing.
     conditional: bool,
+    /// When upstream began to be asked: whatever it said to somebody else after this is newer.
+    begun: Time,
 }
 
 #[async_trait]
 impl Landing for Arrival {
     async fn found(&mut self) -> Option<Arc<Entry>> {
+        self.begun = self.quest.shared.clock.now();
         let stored = self.quest.shared.shelf.stored(&self.quest.id).await?;
+        // The clock of whoever stored it may be ahead; what is there now is older all the same.
+        self.begun = self.begun.max(stored.validated_at);
         let newer = self
             .quest
             .copy
@@ -183,7 +190,7 @@ impl Landing for Arrival {
     }
 
     async fn land(&mut self, fetched: &Fetched) -> Result<Arc<Entry>, Fault> {
-        let kept = store::keep(&self.quest, fetched).await;
+        let kept = store::keep(&self.quest, fetched, self.begun).await;
         if let Err(fault) = kept.as_ref()
             && fault.is_trouble()
         {
@@ -206,7 +213,7 @@ impl Landing for Arrival {
             .get("last-modified")
             .map(str::to_owned)
             .or(entry.last_modified);
-        store::confirm(&self.quest, entry).await
+        store::confirm(&self.quest, entry, self.begun).await
     }
 
     async fn failed(&mut self, fault: Fault) -> Fault {
@@ -220,10 +227,8 @@ impl Arrival {
     /// Remembers what a failure means for the requests to come.
     async fn note(&self, fault: &Fault) {
         let shared = &self.quest.shared;
-        let revision = self.quest.mount.repository.revision;
         if matches!(fault.kind, Kind::NotFound | Kind::Gone) {
-            store::withdraw(&self.quest).await;
-            shared.shelf.absent(&self.quest.id, revision, fault.kind).await;
+            store::absent(&self.quest, fault.kind, self.begun).await;
         } else if let Some(copy) = self.quest.copy.as_ref().filter(|_| fault.is_trouble()) {
             let mut entry = Entry::clone(copy);
             entry.expires_at = Some(freshness::nudged(&self.quest.mount.rules, shared.clock.now()));

@@ -18,6 +18,7 @@ mod publish;
 mod read;
 mod redirect;
 mod relay;
+mod replicas;
 mod respond;
 mod serve;
 mod shelf;
@@ -40,10 +41,11 @@ use artifactapi_core::port::blobs::Blobs;
 use artifactapi_core::port::catalog::Catalog;
 use artifactapi_core::port::hot::Hot;
 use artifactapi_core::port::upstream::Upstream;
-use artifactapi_core::{Fault, Repository};
+use artifactapi_core::Fault;
 use artifactapi_store::spool::Spool;
 
 pub use account::Observer;
+pub use replicas::Hooks;
 use shelf::Shelf;
 use table::Table;
 
@@ -69,27 +71,6 @@ pub struct Parts {
     pub observer: Observer,
     /// What the workers were started with.
     pub hooks: Hooks,
-}
-
-/// What workers need of the engine before there is one.
-#[derive(Clone, Default)]
-pub struct Hooks {
-    table: Arc<Table>,
-    evicted: Arc<std::sync::OnceLock<std::sync::Weak<Shared>>>,
-}
-
-impl Hooks {
-    /// Every repository there is now.
-    pub fn repositories(&self) -> Vec<Arc<Repository>> {
-        self.table.repositories()
-    }
-
-    /// Entries have been removed from the catalog.
-    pub fn evicted(&self, entries: &[Entry]) {
-        if let Some(shared) = self.evicted.get().and_then(std::sync::Weak::upgrade) {
-            shared.shelf.forget(entries.iter().map(|entry| &entry.id));
-        }
-    }
 }
 
 /// The engine.
@@ -147,9 +128,7 @@ impl Engine {
             patience: Duration::from_secs(settings.refresh_wait_seconds),
             index_patience: Duration::from_secs(settings.index_wait_seconds),
         });
-        if hooks.evicted.set(Arc::downgrade(&shared)).is_err() {
-            return Err(Fault::new(Kind::Internal, "the hooks belong to another engine"));
-        }
+        hooks.belong_to(&shared)?;
         Ok(Self { shared })
     }
 }
@@ -174,7 +153,12 @@ impl Shared {
     async fn lost(&self, entry: &Entry) -> Fault {
         log::error!(object = entry.object.as_str(); "an object is missing from the blob store, or a part of it");
         match self.catalog.condemn(&entry.object).await {
-            Ok(dropped) => self.shelf.forget(dropped.iter().map(|entry| &entry.id)),
+            Ok(dropped) => {
+                // The entry may be one that another replica has replaced, and then its row is not among these.
+                let ids = dropped.iter().map(|entry| &entry.id);
+                self.shelf.forget(ids.chain([&entry.id]));
+                self.handles.replicas.changed();
+            }
             Err(fault) => log::error!("a missing object is not condemned: {fault:?}"),
         }
         Fault::new(Kind::StoreUnavailable, "the stored bytes are missing").retry_after(Duration::from_secs(1))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use artifactapi_actors::flight::Fetched;
 use artifactapi_core::Fault;
+use artifactapi_core::clock::Time;
 use artifactapi_core::entry::{Entry, Lifetime};
 use artifactapi_core::event::{Event, EventKind};
 use artifactapi_core::fault::Kind;
@@ -20,13 +21,13 @@ use crate::fetching::Quest;
 /// How many bytes move from spool to store at a time.
 const PIECE: usize = 256 << 10;
 
-/// Makes a fetched body durable and visible.
-pub(crate) async fn keep(quest: &Quest, fetched: &Fetched) -> Result<Arc<Entry>, Fault> {
+/// Makes a fetched body durable and visible, unless one that was asked for after `begun` is there already.
+pub(crate) async fn keep(quest: &Quest, fetched: &Fetched, begun: Time) -> Result<Arc<Entry>, Fault> {
     if !quest.shared.table.is_current(&quest.mount) {
         return Err(changed_meanwhile());
     }
     let facts = facts(quest, fetched).await?;
-    let entry = entry(quest, fetched);
+    let entry = entry(quest, fetched, begun);
     if let Some(copy) = quest
         .copy
         .as_ref()
@@ -38,6 +39,7 @@ pub(crate) async fn keep(quest: &Quest, fetched: &Fetched) -> Result<Arc<Entry>,
                 object: copy.object.clone(),
                 ..entry
             },
+            begun,
         )
         .await;
     }
@@ -45,7 +47,8 @@ pub(crate) async fn keep(quest: &Quest, fetched: &Fetched) -> Result<Arc<Entry>,
     let commit = Commit {
         // What came from an upstream that was changed meanwhile must not outlive the change.
         revision: Some(quest.mount.repository.revision),
-        guard: Guard::None,
+        // A replica that stood still over its fetch must not undo what another has fetched since.
+        guard: Guard::NotNewerThan(begun),
         pin: pin(quest, fetched.proven),
         facts,
         quota: 0,
@@ -54,27 +57,51 @@ pub(crate) async fn keep(quest: &Quest, fetched: &Fetched) -> Result<Arc<Entry>,
     commit_object(quest, commit).await
 }
 
-/// Upstream confirmed the copy, by 304 or by the same bytes: its times move.
-pub(crate) async fn confirm(quest: &Quest, mut entry: Entry) -> Result<Arc<Entry>, Fault> {
-    let now = quest.shared.clock.now();
-    entry.validated_at = now;
-    entry.expires_at = freshness::expiry(entry.lifetime, entry.proven, &quest.mount.rules, now);
-    save_times(&quest.shared, entry.clone()).await;
+/// Upstream confirmed the copy, by 304 or by the same bytes: its times move. Gives what is stored, where that is newer.
+pub(crate) async fn confirm(quest: &Quest, mut entry: Entry, begun: Time) -> Result<Arc<Entry>, Fault> {
+    entry.validated_at = begun;
+    entry.expires_at = freshness::expiry(entry.lifetime, entry.proven, &quest.mount.rules, begun);
+    if !save_times(&quest.shared, entry.clone()).await
+        && let Some(newer) = overtaking(quest, begun).await
+    {
+        return Ok(newer);
+    }
     Ok(Arc::new(entry))
 }
 
-/// Writes an entry's times and validators. Failing costs another look upstream, nothing else.
-pub(crate) async fn save_times(shared: &Shared, entry: Entry) {
+/// The stored entry, if upstream was asked for it after `begun`.
+async fn overtaking(quest: &Quest, begun: Time) -> Option<Arc<Entry>> {
+    let stored = quest.shared.shelf.stored(&quest.id).await;
+    stored.filter(|stored| stored.validated_at > begun)
+}
+
+/// Writes an entry's times and validators; `false` if another entry is there by now, or one that was confirmed later.
+/// Failing costs another look upstream, nothing else.
+pub(crate) async fn save_times(shared: &Shared, entry: Entry) -> bool {
     let since = shared.shelf.moment();
     match shared.catalog.revalidated(&entry).await {
         Ok(true) => shared.shelf.put(&Arc::new(entry), since),
-        Ok(false) => shared.shelf.forget([&entry.id]),
+        Ok(false) => {
+            shared.shelf.forget([&entry.id]);
+            return false;
+        }
         Err(fault) => log::warn!(path = entry.id.key.path(); "an entry's times are not saved: {fault:?}"),
     }
+    true
 }
 
-/// Upstream says that a document does not exist any more; artifacts stay, for whoever has pinned them.
-pub(crate) async fn withdraw(quest: &Quest) {
+/// Upstream has no such thing: remembers it, and removes the document. Artifacts stay, for whoever has pinned them; so does
+/// what upstream gave to somebody who asked after `begun`.
+pub(crate) async fn absent(quest: &Quest, kind: Kind, begun: Time) {
+    if overtaking(quest, begun).await.is_some() {
+        return;
+    }
+    withdraw(quest).await;
+    let revision = quest.mount.repository.revision;
+    quest.shared.shelf.absent(&quest.id, revision, kind).await;
+}
+
+async fn withdraw(quest: &Quest) {
     let Some(copy) = quest
         .copy
         .as_ref()
@@ -87,11 +114,12 @@ pub(crate) async fn withdraw(quest: &Quest) {
         log::warn!(path = copy.id.key.path(); "a withdrawn document is not removed: {fault:?}");
     }
     quest.shared.shelf.forget([&copy.id]);
+    quest.shared.handles.replicas.changed();
 }
 
-fn entry(quest: &Quest, fetched: &Fetched) -> Entry {
+/// The times count from when upstream was asked, not from when the last byte came (RFC 9111 §4.2.3).
+fn entry(quest: &Quest, fetched: &Fetched, begun: Time) -> Entry {
     let head = &fetched.head;
-    let now = quest.shared.clock.now();
     let sha256 = fetched.digests.sha256.clone();
     let field = |name| head.headers.get(name).map(str::to_owned);
     Entry {
@@ -106,9 +134,9 @@ fn entry(quest: &Quest, fetched: &Fetched) -> Entry {
         kept: Headers::new(),
         source_url: Some(head.url.to_string()),
         proven: fetched.proven,
-        fetched_at: now,
-        validated_at: now,
-        expires_at: freshness::expiry(quest.lifetime, fetched.proven, &quest.mount.rules, now),
+        fetched_at: quest.shared.clock.now(),
+        validated_at: begun,
+        expires_at: freshness::expiry(quest.lifetime, fetched.proven, &quest.mount.rules, begun),
     }
 }
 
@@ -178,6 +206,10 @@ async fn commit_object(quest: &Quest, commit: Commit) -> Result<Arc<Entry>, Faul
                 .hope(&entry.id, quest.mount.repository.revision)
                 .await;
             Ok(entry)
+        }
+        Committed::Refused => {
+            let newer = shared.shelf.stored(&quest.id).await;
+            newer.ok_or_else(changed_meanwhile)
         }
         refused => Err(refusal(quest, &refused)),
     }

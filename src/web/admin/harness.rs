@@ -108,7 +108,7 @@ impl Bench {
         let hot: Arc<dyn Hot> = Arc::new(Memory::new(Arc::clone(&clock)));
         let upstream: Arc<dyn Upstream> = Arc::new(Scripted);
         let hooks = Hooks::default();
-        let deps = deps(&clock, &catalog, &blobs, &upstream, &folder);
+        let deps = deps(&clock, (&catalog, &hot), &blobs, &upstream, &folder);
         let (root, handles) = Root::start(deps).await.unwrap();
         let metrics = Arc::new(Metrics::default());
         let config = Config::default();
@@ -229,7 +229,7 @@ impl Bench {
 
 fn deps(
     clock: &Arc<dyn Clock>,
-    catalog: &Arc<dyn Catalog>,
+    (catalog, hot): (&Arc<dyn Catalog>, &Arc<dyn Hot>),
     blobs: &Arc<dyn Blobs>,
     upstream: &Arc<dyn Upstream>,
     folder: &TempDir,
@@ -237,6 +237,8 @@ fn deps(
     Deps {
         clock: Arc::clone(clock),
         catalog: Arc::clone(catalog),
+        hot: Arc::clone(hot),
+        replica: "bench".to_owned(),
         blobs: Arc::clone(blobs),
         upstream: Arc::clone(upstream),
         spools: Arc::new(Spools::new(folder.path().join("spools"))),
@@ -246,6 +248,7 @@ fn deps(
         },
         evicted: Arc::new(|_| {}),
         repositories: Arc::new(Vec::new),
+        renew: Arc::new(|| Box::pin(async { Ok(()) })),
     }
 }
 
