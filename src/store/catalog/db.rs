@@ -19,7 +19,7 @@ use artifactapi_core::fault::{Fault, Kind};
 pub(super) use self::embedded::Embedded;
 pub(super) use self::query::{Query, Value};
 pub(super) use self::row::{Cell, Row};
-pub(super) use self::server::Server;
+pub(super) use self::server::{Patience, Server};
 use crate::trouble::catalog;
 
 /// How often a transaction that lost against another one begins again.
@@ -215,7 +215,10 @@ macro_rules! transaction {
     ($db:expr, |$tx:ident| $work:expr) => {{
         let mut tries = 0;
         loop {
-            let mut $tx = $db.begin().await?;
+            let mut $tx = match $db.begin().await {
+                Ok(begun) => begun,
+                Err(fault) => break Err(fault),
+            };
             let outcome = $work.await;
             if let std::ops::ControlFlow::Break(done) = $tx.end(outcome, &mut tries).await {
                 break done;

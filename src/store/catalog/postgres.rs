@@ -15,7 +15,7 @@ use artifactapi_io::Io;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use super::db::{Db, Query, Server as Connections};
+use super::db::{Db, Patience, Query, Server as Connections};
 use super::tables::{Dialect, Tables};
 use super::{migrate, secrets};
 use crate::vault::Vault;
@@ -54,7 +54,13 @@ impl Tables<Server> {
         clock: Arc<dyn Clock>,
         vault: Arc<Vault>,
     ) -> Result<Self, Fault> {
-        let db = connected(settings, settings.connections, io, &[]).await?;
+        let options = options(settings)?;
+        let connections = Connections::new(options, settings.connections, patience(settings), io);
+        let db = checked(connections).await?;
+        Self::over(db, clock, vault).await
+    }
+
+    async fn over(db: Db, clock: Arc<dyn Clock>, vault: Arc<Vault>) -> Result<Self, Fault> {
         if !migrate::is_current(&db, migrate::POSTGRESQL).await? {
             migrate::apply(&db, migrate::POSTGRESQL, clock.now()).await?;
         }
@@ -71,9 +77,9 @@ impl Tables<Server> {
     /// Connects to the server for reading, beside the replicas. Every method that would write fails; secrets stay
     /// sealed.
     pub async fn open_read_only(settings: &Postgresql, io: &Io) -> Result<Self, Fault> {
-        let read_only = ("default_transaction_read_only", "on");
-        let connections = settings.connections.min(READERS);
-        let db = connected(settings, connections, io, &[read_only]).await?;
+        let options = options(settings)?.options([("default_transaction_read_only", "on")]);
+        let most = settings.connections.min(READERS);
+        let db = checked(Connections::new(options, most, patience(settings), io)).await?;
         migrate::verify(&db, migrate::POSTGRESQL).await?;
         Ok(Self {
             db,
@@ -84,23 +90,21 @@ impl Tables<Server> {
     }
 }
 
-/// Connections to the server, once it has shown that it fits.
-async fn connected(
-    settings: &Postgresql,
-    connections: u32,
-    io: &Io,
-    more: &[(&str, &str)],
-) -> Result<Db, Fault> {
-    let slow = Duration::from_secs(settings.statement_seconds);
-    let options = options(settings)?.options(more.iter().copied());
-    let db = Db::Server(Connections::new(options, connections, slow, io));
-    let row = db.one(Query::new(ENCODING)).await?;
+/// The database behind connections, once it has shown that it is there and fits.
+async fn checked(connections: Connections) -> Result<Db, Fault> {
+    connections.reach().await?;
+    let db = Db::Server(connections);
+    let row = db.one(Query::new(ENCODING).slow()).await?;
     let encoding: &str = row.get(0)?;
     if encoding != "UTF8" {
         let what = format!("the catalog's database is encoded in {encoding}: make one in UTF8");
         return Err(Fault::new(Kind::StoreUnavailable, what));
     }
     Ok(db)
+}
+
+fn patience(settings: &Postgresql) -> Patience {
+    Patience::new(Duration::from_secs(settings.statement_seconds))
 }
 
 fn options(settings: &Postgresql) -> Result<PgConnectOptions, Fault> {
@@ -144,5 +148,7 @@ fn tls(settings: &Postgresql, host: &str) -> PgSslMode {
     }
 }
 
+#[cfg(test)]
+pub(in crate::catalog) mod testing;
 #[cfg(test)]
 mod tests;

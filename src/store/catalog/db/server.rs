@@ -22,30 +22,68 @@ use crate::trouble::catalog;
 /// Rows put into one statement.
 pub(super) const ROWS: usize = 200;
 
-/// How long a statement that reads may take.
-const READ: Duration = Duration::from_millis(1_500);
-/// How long a statement that writes may take; longer than the server waits for a lock.
-const WRITE: Duration = Duration::from_secs(5);
 /// How often to take another connection when the one that was idle is broken.
 const TRIES: u32 = 3;
 
+/// How long to wait for the first connection of all.
+const REACH: Duration = Duration::from_secs(15);
+
 /// Whatever the database's own setting is.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::catalog) struct Patience {
+    /// For a connection, made or free.
+    acquire: Duration,
+    /// For a statement that reads.
+    read: Duration,
+    /// For a statement that writes; longer than the server waits for a lock.
+    write: Duration,
+    /// For a statement that reads or writes very many rows.
+    slow: Duration,
+}
+
+impl Patience {
+    pub(in crate::catalog) fn new(slow: Duration) -> Self {
+        Self {
+            acquire: Duration::from_millis(1_500),
+            read: Duration::from_millis(1_500),
+            write: Duration::from_secs(5),
+            slow,
+        }
+    }
+
+    fn writing(&self, query: &Query<'_>) -> Duration {
+        if query.slow { self.slow } else { self.write }
+    }
+
+    /// For tests of what is right rather than when, on a machine with other things to do.
+    #[cfg(test)]
+    pub(in crate::catalog) fn endless() -> Self {
+        let long = Duration::from_secs(60);
+        Self {
+            acquire: long,
+            read: long,
+            write: long,
+            slow: long,
+        }
+    }
+}
 
 /// Connections to a server.
 #[derive(Clone)]
 pub(in crate::catalog) struct Server {
     pool: Pool,
     io: Io,
-    /// How long a statement may take that reads or writes very many rows.
-    slow: Duration,
+    patience: Patience,
 }
 
 /// A transaction.
 pub(in crate::catalog) struct Tx {
     lease: Lease,
     io: Io,
-    slow: Duration,
+    patience: Patience,
     /// A statement has failed, so that there is nothing to commit any more.
     failed: bool,
     /// It lost against another one.
@@ -53,23 +91,33 @@ pub(in crate::catalog) struct Tx {
 }
 
 impl Server {
-    /// Connections as needed, at most so many; `slow` is what the statements may take that read or write very much.
-    pub(in crate::catalog) fn new(options: PgConnectOptions, most: u32, slow: Duration, io: &Io) -> Self {
+    /// Connections as needed, at most so many.
+    pub(in crate::catalog) fn new(options: PgConnectOptions, most: u32, patience: Patience, io: &Io) -> Self {
         Self {
             pool: Pool::new(options, most),
             io: io.clone(),
-            slow,
+            patience,
         }
     }
 
+    /// Makes sure that the server is there. At the start there is more time than later.
+    pub(in crate::catalog) async fn reach(&self) -> Result<(), Fault> {
+        let lease = self.pool.lease(true, REACH);
+        self.io.enter(lease).await.map(drop)
+    }
+
     pub(super) async fn all(&self, query: &Query<'_>) -> Result<Vec<Row>, Fault> {
-        let limit = if query.slow { self.slow } else { READ };
+        let limit = if query.slow {
+            self.patience.slow
+        } else {
+            self.patience.read
+        };
         self.io
             .enter(async {
                 let mut tries = 1;
                 loop {
                     // Where a long wait is allowed, first make sure that anybody is there.
-                    let mut lease = self.pool.lease(query.slow).await?;
+                    let mut lease = self.pool.lease(query.slow, self.patience.acquire).await?;
                     match lease.link.all(query, limit).await {
                         Ok(rows) => return Ok(rows.into_iter().map(Row::Server).collect()),
                         Err(trouble) => {
@@ -88,12 +136,12 @@ impl Server {
     /// The statement is not begun again where the connection breaks: it may have been done. So the connection is tried
     /// before.
     pub(super) async fn run(&self, query: &Query<'_>) -> Result<u64, Fault> {
-        let limit = if query.slow { self.slow } else { WRITE };
+        let limit = self.patience.writing(query);
         self.io
             .enter(async {
                 let mut tries = 1;
                 loop {
-                    let mut lease = self.pool.lease(true).await?;
+                    let mut lease = self.pool.lease(true, self.patience.acquire).await?;
                     match lease.link.run(query, limit).await {
                         Ok(rows) => return Ok(rows),
                         Err(Trouble::Lost(_)) if tries < TRIES => tries += 1,
@@ -112,9 +160,9 @@ impl Server {
             .enter(async {
                 let mut tries = 1;
                 loop {
-                    let mut lease = self.pool.lease(false).await?;
+                    let mut lease = self.pool.lease(false, self.patience.acquire).await?;
                     lease.open = true;
-                    match lease.link.script(BEGIN, READ).await {
+                    match lease.link.script(BEGIN, self.patience.read).await {
                         Ok(()) => return Ok(self.tx(lease)),
                         Err(trouble) => {
                             self.pool.note(&trouble);
@@ -133,7 +181,7 @@ impl Server {
         Tx {
             lease,
             io: self.io.clone(),
-            slow: self.slow,
+            patience: self.patience,
             failed: false,
             lost: false,
         }
@@ -146,14 +194,14 @@ impl Server {
 
 impl Tx {
     pub(super) async fn all(&mut self, query: &Query<'_>) -> Result<Vec<Row>, Fault> {
-        let limit = self.limit(query);
+        let limit = self.patience.writing(query);
         let done = self.io.enter(self.lease.link.all(query, limit)).await;
         let rows = self.noted(done)?;
         Ok(rows.into_iter().map(Row::Server).collect())
     }
 
     pub(super) async fn run(&mut self, query: &Query<'_>) -> Result<u64, Fault> {
-        let limit = self.limit(query);
+        let limit = self.patience.writing(query);
         let done = self.io.enter(self.lease.link.run(query, limit)).await;
         self.noted(done)
     }
@@ -169,7 +217,11 @@ impl Tx {
             let what = "a transaction of the catalog went on after a failure";
             return Err(Fault::ours(Kind::Internal, what, "not committed"));
         }
-        match self.io.enter(self.lease.link.script("COMMIT", WRITE)).await {
+        match self
+            .io
+            .enter(self.lease.link.script("COMMIT", self.patience.write))
+            .await
+        {
             Ok(()) => {
                 self.lease.open = false;
                 Ok(())
@@ -188,7 +240,10 @@ impl Tx {
 
     /// Where the server does not say that it is undone, the connection is closed, which undoes it as well.
     pub(super) async fn rollback(&mut self) {
-        let done = self.io.enter(self.lease.link.script("ROLLBACK", READ)).await;
+        let done = self
+            .io
+            .enter(self.lease.link.script("ROLLBACK", self.patience.read))
+            .await;
         self.lease.open = done.is_err();
     }
 
@@ -198,10 +253,6 @@ impl Tx {
 
     pub(super) fn has_lost(&self) -> bool {
         self.lost
-    }
-
-    fn limit(&self, query: &Query<'_>) -> Duration {
-        if query.slow { self.slow } else { WRITE }
     }
 
     fn noted<T>(&mut self, done: Result<T, Trouble>) -> Result<T, Fault> {

@@ -14,6 +14,8 @@ super::super::cases! { Catalog;
     of_two_facts_with_one_id_the_first_counts,
     facts_go_with_the_last_variant_of_their_index,
     a_very_large_index_is_taken_whole,
+    the_longest_names_are_kept,
+    names_that_no_database_indexes_spoil_nothing_else,
     the_ledger_keeps_the_first_sight,
     the_ledger_never_loses_what_a_registry_said,
     a_version_was_published_when_its_first_file_was,
@@ -138,6 +140,48 @@ async fn facts_go_with_the_last_variant_of_their_index(store: Arc<impl Catalog>)
     remove(&*store, &json.id).await;
     assert!(!says().await);
     assert!(store.ledger(repo, "p", "1").await.unwrap().is_some());
+}
+
+/// So many bytes that do not compress.
+fn noise(bytes: usize) -> String {
+    let blocks = (0..bytes.div_ceil(64)).map(|n| Digest::sha256(&n.to_le_bytes()).hex().to_owned());
+    blocks.collect::<String>()[..bytes].to_owned()
+}
+
+/// The longest key: segments of 255 bytes, and a query.
+fn longest() -> String {
+    let segment = noise(255);
+    let path = [segment.as_str(); 4].join("/");
+    format!("{path}?{}", noise(1024))
+}
+
+async fn the_longest_names_are_kept(store: Arc<impl Catalog>) {
+    let repo = added(&*store, "name").await;
+    let name = noise(255);
+    let facts = vec![fact(&name, &name, &name)];
+    let mut index = entry(repo, &longest(), "index");
+    index.id.variant = "json".to_owned();
+    let index = tell(&*store, index, facts.clone()).await;
+    assert_eq!(super::find(&*store, &index.id).await, Some(index.clone()));
+    let said = store.fact(repo, &index.id.key, &name).await.unwrap();
+    assert_eq!(said.as_ref(), facts.first());
+    assert!(store.ledger(repo, &name, &name).await.unwrap().is_some());
+}
+
+async fn names_that_no_database_indexes_spoil_nothing_else(store: Arc<impl Catalog>) {
+    let repo = added(&*store, "name").await;
+    let (long, short) = (noise(9_000), noise(200));
+    let facts = vec![
+        fact(&long, "pkg", "1"),
+        fact(&short, "pkg", &long),
+        fact("other", &long, "1"),
+    ];
+    let index = tell(&*store, entry(repo, "index", "index"), facts).await;
+    for (id, there) in [(&long, false), (&short, true), (&"other".to_owned(), true)] {
+        let said = store.fact(repo, &index.id.key, id).await.unwrap();
+        assert_eq!(said.is_some(), there, "{}", id.len());
+    }
+    assert_eq!(store.ledger(repo, "pkg", &long).await.unwrap(), None);
 }
 
 async fn a_very_large_index_is_taken_whole(store: Arc<impl Catalog>) {

@@ -2,6 +2,7 @@
 
 mod blob_rows;
 mod commits;
+mod contention;
 mod entries;
 mod facts;
 mod journal;
@@ -33,6 +34,7 @@ pub async fn catalog<S: Catalog, F: Future<Output = S>>(make: impl Fn() -> F) {
         blob_rows::cases(),
         journal::cases(),
         races::cases(),
+        contention::cases(),
     ];
     let cases = suites.concat();
     super::run(make, &cases, |store| Box::pin(nothing_is_left(store))).await;

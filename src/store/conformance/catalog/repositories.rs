@@ -19,6 +19,7 @@ super::super::cases! { Catalog;
     dropping_what_one_cached_spares_the_others,
     deleting_needs_the_expected_revision_and_takes_everything,
     a_created_again_name_starts_empty,
+    the_epoch_rises_with_what_others_must_notice_and_with_nothing_else,
     secrets_sealed_anew_read_as_before,
 }
 
@@ -190,4 +191,52 @@ async fn secrets_sealed_anew_read_as_before(store: Arc<impl Catalog>) {
     assert_eq!(store.repositories().await.unwrap(), [one.clone()]);
     let next = Repository { revision: 2, ..one };
     assert!(store.replace_repository(&next, 1, false).await.unwrap());
+}
+
+async fn the_epoch_rises_with_what_others_must_notice_and_with_nothing_else(store: Arc<impl Catalog>) {
+    let mut before = store.epoch().await.unwrap();
+    let mut rises = async |by: i64, what: &str| {
+        let now = store.epoch().await.unwrap();
+        assert_eq!(now - before, by, "{what}");
+        before = now;
+    };
+    let mut repo = remote("name");
+    store.create_repository(&repo).await.unwrap();
+    rises(1, "a new repository").await;
+    store.create_repository(&remote("name")).await.unwrap();
+    rises(0, "a name that is taken").await;
+    repo.revision = 2;
+    assert!(store.replace_repository(&repo, 1, false).await.unwrap());
+    rises(1, "other settings").await;
+    assert!(!store.replace_repository(&repo, 1, true).await.unwrap());
+    rises(0, "a race that was lost").await;
+    let pinned = |body: &str, pin| Commit {
+        pin,
+        ..plain(entry(repo.id, "a", body))
+    };
+    let first = stored(store.commit(pinned("1", Pin::Hold)).await.unwrap());
+    rises(0, "a new entry").await;
+    store.commit(pinned("2", Pin::Hold)).await.unwrap();
+    rises(0, "other bytes than pinned").await;
+    let moved = stored(store.commit(pinned("2", Pin::Move)).await.unwrap());
+    rises(1, "a pin that moved").await;
+    let ids = [(first.id.clone(), Some(first.digest.clone()))];
+    assert_eq!(store.remove(&ids, false).await.unwrap(), []);
+    rises(0, "a removal of what has changed").await;
+    super::remove(&*store, &moved.id).await;
+    rises(1, "a removal").await;
+    store.remove(&[(moved.id.clone(), None)], true).await.unwrap();
+    rises(1, "a pin that was forgotten").await;
+    store.remove(&[(moved.id.clone(), None)], true).await.unwrap();
+    rises(0, "a removal of nothing").await;
+    let again = put(&*store, entry(repo.id, "a", "3")).await;
+    let absent = artifactapi_core::port::catalog::Guard::Absent;
+    store.remove_guarded(&again.id, &absent).await.unwrap();
+    rises(0, "a guard that does not hold").await;
+    store.condemn(&again.object).await.unwrap();
+    rises(1, "bytes that are lost").await;
+    store.condemn(&again.object).await.unwrap();
+    rises(0, "bytes that nobody knows").await;
+    assert!(store.delete_repository(repo.id, 2).await.unwrap());
+    rises(1, "a repository that has gone").await;
 }

@@ -13,8 +13,6 @@ use super::health::Health;
 use crate::catalog::db::link::{Link, Trouble};
 use crate::trouble::catalog;
 
-/// How long to wait for a connection, made or free.
-const ACQUIRE: Duration = Duration::from_millis(1_500);
 /// A connection that was used this long ago is tried before it is used.
 const SURE: Duration = Duration::from_secs(1);
 /// How long such a trial may take.
@@ -64,9 +62,9 @@ impl Pool {
         }))
     }
 
-    /// A connection; one that the server has just answered on, if it is to be `tried`.
-    pub(super) async fn lease(&self, tried: bool) -> Result<Lease, Fault> {
-        let until = Instant::now() + ACQUIRE;
+    /// A connection, made or free, within the limit; one that the server has just answered on, if it is to be `tried`.
+    pub(super) async fn lease(&self, tried: bool, limit: Duration) -> Result<Lease, Fault> {
+        let until = Instant::now() + limit;
         let permit = timeout_at(until, Arc::clone(&self.0.permits).acquire_owned()).await;
         let permit = permit
             .map_err(|_| catalog("all connections are in use"))?
