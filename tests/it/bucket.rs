@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use crate::fsck::findings;
 use crate::support::app::{App, TOKEN};
 use crate::support::bytes::bytes_of;
 use crate::support::chaos::Chaos;
@@ -83,8 +82,7 @@ async fn an_upload_that_another_may_still_go_on_with_is_left_alone() {
     let store = Store::open(&app).await;
     store.begin("anothers").await;
     assert_eq!(uploads(&app).await, 1);
-    let ran = app.fsck(&["--json"]);
-    assert_eq!((ran.code, findings(&ran).len()), (Some(0), 0), "{}", ran.output);
+    assert_eq!(app.fsck(&[]).code, Some(0));
     assert_eq!(app.stop(), Some(0));
     app.restart().await;
     assert_eq!(uploads(&app).await, 1, "still there after a start");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::app::App;
 use crate::support::bytes::bytes_of;
@@ -19,6 +19,18 @@ use crate::support::upstream::Upstream;
 async fn pair() -> [App; 2] {
     let apps = App::setup().on(Parts::ALL).start_replicas(2).await;
     apps.try_into().ok().expect("two")
+}
+
+/// Waits until a repository is served by all.
+async fn known(apps: &[App], repo: &str) {
+    for app in apps {
+        eventually(&format!("{repo} is served"), || async {
+            // What is wrong with a path is said by a repository alone.
+            let said = app.read(repo, "nothing").await.text();
+            (!said.starts_with("there is no repository")).then_some(())
+        })
+        .await;
+    }
 }
 
 /// Waits until `probe` holds, and gives how long that took.
@@ -93,15 +105,7 @@ async fn a_change_of_configuration_is_in_force_on_the_other_within_a_second() {
 async fn an_acknowledged_write_is_read_from_the_other_at_once() {
     let apps = pair().await;
     apps[0].create_local("l", "generic", json!({})).await;
-    eventually("the local is known to both", || async {
-        let known = apps[1].admin(Method::GET, "/api/v2/locals/l", Value::Null).await;
-        (known.status == 200).then_some(())
-    })
-    .await;
-    eventually("the local is served by both", || async {
-        (apps[1].put("l", "first", "x").await.complete()).then_some(())
-    })
-    .await;
+    known(&apps, "l").await;
     for round in 0..200_usize {
         let (here, there) = (&apps[round % 2], &apps[(round + 1) % 2]);
         // Names that were never there, names that are replaced, and names that were asked for in vain.
@@ -131,8 +135,7 @@ async fn an_eviction_on_one_is_seen_by_the_other() {
     apps[0]
         .create_remote("g", "generic", &upstream.url(), json!({}))
         .await;
-    let served = || async { (apps[1].read("g", "nothing").await.status == 404).then_some(()) };
-    eventually("the remote is served by both", served).await;
+    known(&apps, "g").await;
     for round in 0..6_usize {
         let (here, there) = (&apps[round % 2], &apps[(round + 1) % 2]);
         let (path, body) = (format!("o{round}"), bytes_of(round as u64, 50_000));
@@ -202,8 +205,7 @@ async fn one_cold_object_costs_one_fetch_on_two_replicas() {
     apps[0]
         .create_remote("g", "generic", &upstream.url(), json!({}))
         .await;
-    let served = || async { (apps[1].read("g", "nothing").await.status == 404).then_some(()) };
-    eventually("the remote is served by both", served).await;
+    known(&apps, "g").await;
     for round in 0..5_u64 {
         let (path, body) = (format!("small{round}"), bytes_of(round, 30_000));
         let slow = Script::new(body.clone()).delay(Duration::from_millis(200));

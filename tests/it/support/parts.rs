@@ -33,6 +33,13 @@ impl Parts {
         s3: true,
     };
 
+    /// None of them: everything is in the data folder.
+    pub(crate) const EMBEDDED: Self = Self {
+        postgresql: false,
+        redis: false,
+        s3: false,
+    };
+
     /// What `IT_STORES` names.
     pub(crate) fn asked() -> Self {
         let asked = std::env::var("IT_STORES").unwrap_or_default();
@@ -95,8 +102,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// A new database, prefix and bucket, as far as these parts are asked for.
     pub(crate) async fn make(parts: Parts, servers: Option<Servers>) -> Arc<Self> {
-        let embedded = !(parts.postgresql || parts.redis || parts.s3);
-        let servers = (!embedded).then(|| servers.unwrap_or_else(Servers::of_environment));
+        let servers = (parts != Parts::EMBEDDED).then(|| servers.unwrap_or_else(Servers::of_environment));
         let shared = Self {
             parts,
             servers,
