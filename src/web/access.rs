@@ -123,10 +123,10 @@ pub async fn bootstrap(
     let hash = Digest::sha256(token.0.as_bytes());
     let holds = stored(&catalog.settle(SETTING, &hash.to_string()).await?)?;
     if holds != hash {
-        return Err(Fault::new(
-            Kind::Conflict,
-            "another process made the admin token at the same time",
-        ));
+        // Another replica made one at the same time: its token is in force, and the one made here never was.
+        std::fs::remove_file(&file)
+            .map_err(|e| Fault::ours(Kind::StoreUnavailable, "a token that is not in force stays", e))?;
+        return Ok((Tokens { admin: holds }, None));
     }
     Ok((Tokens { admin: hash }, Some(Made { token, file })))
 }
