@@ -45,6 +45,8 @@ mod panics;
 #[cfg(test)]
 mod pypi;
 #[cfg(test)]
+mod redirects;
+#[cfg(test)]
 mod replicas;
 #[cfg(test)]
 mod resume;
