@@ -22,7 +22,7 @@ use url::Url;
 use super::trouble::{Reason, Trouble};
 
 /// Bytes of a body that must leave per second, or the upload is given up.
-const SLOWEST: u64 = 256 << 10;
+const SLOWEST: u64 = 512 << 10;
 /// Bytes of a body that are digested at once.
 const SMALL: usize = 256 << 10;
 /// The media type of every object; what it really is, the catalog knows.
