@@ -41,6 +41,8 @@ mod local;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
+mod moving;
+#[cfg(test)]
 mod panics;
 #[cfg(test)]
 mod pypi;
@@ -50,6 +52,8 @@ mod redirects;
 mod replicas;
 #[cfg(test)]
 mod resume;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]

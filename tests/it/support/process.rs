@@ -25,7 +25,8 @@ pub(crate) fn run(arguments: &[&str]) -> Ran {
     run_with(&BTreeMap::new(), arguments)
 }
 
-fn run_with(env: &BTreeMap<String, String>, arguments: &[&str]) -> Ran {
+/// Runs the program with arguments in an environment, to its end.
+pub(crate) fn run_with(env: &BTreeMap<String, String>, arguments: &[&str]) -> Ran {
     let output = command()
         .args(arguments)
         .envs(env)
@@ -45,7 +46,7 @@ pub(super) fn fsck(data: &Path, env: &BTreeMap<String, String>, arguments: &[&st
 }
 
 /// The program with nothing of this machine's environment.
-fn command() -> Command {
+pub(crate) fn command() -> Command {
     let mut command = Command::new(PROGRAM);
     command
         .env_clear()
