@@ -1,8 +1,8 @@
 //! PostgreSQL, Redis and S3 killed, stopped, cut off, slow and flushed, one after the other, under load: no answer is
 //! wrong, nothing acknowledged is lost, and all goes on by itself once the fault is over.
 //!
-//! `IT_FAULT_SECONDS` is how long each fault lasts, `IT_FAULT_ROUNDS` how often each is tried. Times are printed, not
-//! asserted.
+//! `IT_FAULT_SECONDS` is how long each fault lasts, `IT_FAULT_ROUNDS` how often each is tried, `IT_FAULTS` part of the
+//! names of those that are. Times are printed, not asserted.
 
 mod load;
 mod table;
@@ -164,6 +164,13 @@ fn is_over(load: &Load, healed: Instant) -> bool {
             .all(|kind| since.iter().any(|sample| sample.what == *kind))
 }
 
+fn faults() -> Vec<Fault> {
+    let part = std::env::var("IT_FAULTS").unwrap_or_default();
+    let mut faults = FAULTS.to_vec();
+    faults.retain(|fault| format!("{fault:?}").contains(&part));
+    faults
+}
+
 fn setting(name: &str, default: u64) -> u64 {
     let given = std::env::var(name).ok().and_then(|text| text.parse().ok());
     given.unwrap_or(default)
@@ -197,7 +204,7 @@ async fn each_server_in_trouble_under_load_makes_no_answer_wrong_and_loses_nothi
     println!("{}", table::HEAD);
     let mut rows = Vec::new();
     for _ in 0..setting("IT_FAULT_ROUNDS", 1) {
-        for fault in FAULTS {
+        for fault in faults() {
             rows.push(trial(&rig, &load, fault, lasts).await);
         }
     }
