@@ -1,109 +1,45 @@
 //! Secrets in a catalog on disk. What holds of every catalog is in the suite.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+mod place;
 
-use artifactapi_core::clock::SystemClock;
-use artifactapi_core::port::catalog::{Catalog, Created};
-use artifactapi_core::{Repository, Time};
+use artifactapi_core::port::catalog::Created;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
-use tempfile::TempDir;
 
-use super::super::db::{Db, Query};
+use self::place::{CANARY, Fresh, Opened, remote};
+use super::super::db::Query;
+use super::super::sqlite::Sqlite;
 use super::*;
-use crate::catalog::sqlite::Sqlite;
 use crate::vault::KEY_FILE;
 
-const CANARY: &str = "canary-hunter2";
-
-/// A place for a catalog, and a file with keys.
-struct Fresh(TempDir);
-
-/// A catalog and the database under it.
-struct Opened {
-    catalog: Arc<dyn Catalog>,
-    db: Db,
-}
-
-impl Opened {
-    fn of(catalog: Sqlite) -> Self {
-        let db = catalog.db.clone();
-        Self {
-            catalog: Arc::new(catalog),
-            db,
+/// Tests that hold on either database.
+macro_rules! on_both {
+    ($($name:ident,)+) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(&super::Fresh::new()).await;
+            })+
         }
-    }
 
-    /// Changes rows behind the catalog's back.
-    async fn run(&self, text: &'static str, value: Option<String>) {
-        let query = value.into_iter().fold(Query::new(text), Query::bind);
-        assert!(self.db.run(query).await.unwrap() > 0);
-    }
-
-    async fn close(self) {
-        self.db.close().await;
-    }
+        mod postgresql {
+            $(#[tokio::test]
+            async fn $name() {
+                let fresh = super::Fresh::on_server().await;
+                super::$name(&fresh).await;
+                fresh.remove().await;
+            })+
+        }
+    };
 }
 
-impl std::ops::Deref for Opened {
-    type Target = dyn Catalog;
-
-    fn deref(&self) -> &Self::Target {
-        self.catalog.as_ref()
-    }
-}
-
-impl Fresh {
-    fn new() -> Self {
-        Self(TempDir::new().unwrap())
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.path().join("catalog.sqlite")
-    }
-
-    fn keys(&self, numbers: &[u8]) {
-        let keys = numbers.iter().map(|number| STANDARD.encode([*number; 32]));
-        let file = self.0.path().join("keys");
-        std::fs::write(&file, keys.collect::<Vec<_>>().join("\n")).unwrap();
-    }
-
-    /// Opens the catalog with the keys of the file.
-    async fn open(&self) -> Result<Opened, Fault> {
-        let vault = Vault::read(&self.0.path().join("keys"))?;
-        let catalog = Sqlite::open_with(&self.file(), SystemClock::shared(), Arc::new(vault)).await?;
-        Ok(Opened::of(catalog))
-    }
-
-    /// Whether any file but those with keys holds the text.
-    fn holds(&self, text: &str) -> bool {
-        let holds = |file: std::fs::DirEntry| {
-            let bytes = std::fs::read(file.path()).unwrap();
-            bytes.windows(text.len()).any(|window| window == text.as_bytes())
-        };
-        std::fs::read_dir(self.0.path()).unwrap().flatten().any(holds)
-    }
-}
-
-/// A remote with a secret in every place.
-fn remote(name: &str) -> Repository {
-    let mirror = |host: &str| json!({"url": host, "username": "m", "password": format!("{CANARY}-{host}")});
-    let settings = json!({
-        "base_url": "http://up.example/", "username": "u",
-        "password": format!("{CANARY}-password"), "token": format!("{CANARY}-token"),
-        "mirrors": [mirror("http://a.example/"), mirror("http://b.example/")],
-    });
-    Repository {
-        id: RepoId(uuid::Uuid::now_v7()),
-        name: name.to_owned(),
-        package_type: "generic".to_owned(),
-        role: serde_json::from_value(json!({"remote": settings})).unwrap(),
-        revision: 1,
-        created_at: Time(1),
-        updated_at: Time(2),
-    }
+on_both! {
+    keys_that_open_nothing_are_refused_at_the_start,
+    after_a_rotation_the_old_key_may_go,
+    what_no_key_opens_stays_sealed_and_spares_the_others,
+    a_secret_moved_to_another_row_does_not_open,
+    plain_secrets_are_read_and_sealed_by_a_rotation,
+    changes_during_rotations_are_neither_lost_nor_undone,
 }
 
 fn counts(done: &Resealed) -> (u64, u64, u64) {
@@ -129,9 +65,7 @@ async fn no_secret_is_in_any_file() {
     assert!(fresh.0.path().join(KEY_FILE).is_file());
 }
 
-#[tokio::test]
-async fn keys_that_open_nothing_are_refused_at_the_start() {
-    let fresh = Fresh::new();
+async fn keys_that_open_nothing_are_refused_at_the_start(fresh: &Fresh) {
     fresh.keys(&[1]);
     let db = fresh.open().await.unwrap();
     db.create_repository(&remote("r")).await.unwrap();
@@ -139,11 +73,6 @@ async fn keys_that_open_nothing_are_refused_at_the_start() {
     fresh.keys(&[2]);
     let fault = fresh.open().await.err().unwrap();
     assert!(fault.what.contains("add that key"), "{fault:?}");
-    let fault = Sqlite::open(&fresh.file()).await.err().unwrap();
-    assert!(
-        fault.what.contains("is missing") && fault.what.contains(KEY_FILE),
-        "{fault:?}"
-    );
     fresh.keys(&[2, 1]);
     let db = fresh.open().await.unwrap();
     assert_eq!(db.repositories().await.unwrap().len(), 1);
@@ -151,8 +80,28 @@ async fn keys_that_open_nothing_are_refused_at_the_start() {
 }
 
 #[tokio::test]
-async fn after_a_rotation_the_old_key_may_go() {
+async fn a_lost_key_that_sealed_nothing_is_replaced() {
     let fresh = Fresh::new();
+    let key = fresh.0.path().join(KEY_FILE);
+    for _ in 0..2 {
+        let db = Opened::of(Sqlite::open(&fresh.file()).await.unwrap());
+        assert_eq!(db.repositories().await.unwrap(), []);
+        db.close().await;
+        std::fs::remove_file(&key).unwrap();
+    }
+    let db = Opened::of(Sqlite::open(&fresh.file()).await.unwrap());
+    db.create_repository(&remote("r")).await.unwrap();
+    db.close().await;
+    std::fs::remove_file(&key).unwrap();
+    let fault = Sqlite::open(&fresh.file()).await.err().unwrap();
+    assert!(
+        fault.what.contains("is missing") && fault.what.contains(KEY_FILE),
+        "{fault:?}"
+    );
+    assert!(!key.exists(), "the lost one can still be put back");
+}
+
+async fn after_a_rotation_the_old_key_may_go(fresh: &Fresh) {
     fresh.keys(&[1]);
     let db = fresh.open().await.unwrap();
     let all = [remote("a"), remote("b")];
@@ -190,9 +139,7 @@ async fn after_a_rotation_the_old_key_may_go() {
     assert!(fresh.open().await.is_err(), "the old key opens nothing any more");
 }
 
-#[tokio::test]
-async fn what_no_key_opens_stays_sealed_and_spares_the_others() {
-    let fresh = Fresh::new();
+async fn what_no_key_opens_stays_sealed_and_spares_the_others(fresh: &Fresh) {
     fresh.keys(&[1]);
     let db = fresh.open().await.unwrap();
     let (lost, other) = (remote("lost"), remote("other"));
@@ -215,10 +162,9 @@ async fn what_no_key_opens_stays_sealed_and_spares_the_others() {
     db.close().await;
 }
 
-#[tokio::test]
-async fn a_secret_moved_to_another_row_does_not_open() {
-    let fresh = Fresh::new();
-    let db = Opened::of(Sqlite::open(&fresh.file()).await.unwrap());
+async fn a_secret_moved_to_another_row_does_not_open(fresh: &Fresh) {
+    fresh.keys(&[1]);
+    let db = fresh.open().await.unwrap();
     for name in ["a", "b"] {
         db.create_repository(&remote(name)).await.unwrap();
     }
@@ -230,10 +176,9 @@ async fn a_secret_moved_to_another_row_does_not_open() {
     db.close().await;
 }
 
-#[tokio::test]
-async fn plain_secrets_are_read_and_sealed_by_a_rotation() {
-    let fresh = Fresh::new();
-    let db = Opened::of(Sqlite::open(&fresh.file()).await.unwrap());
+async fn plain_secrets_are_read_and_sealed_by_a_rotation(fresh: &Fresh) {
+    fresh.keys(&[1]);
+    let db = fresh.open().await.unwrap();
     let one = remote("r");
     db.create_repository(&one).await.unwrap();
     let plain = to_json(&one.role).unwrap();
@@ -254,9 +199,7 @@ async fn plain_secrets_are_read_and_sealed_by_a_rotation() {
     db.close().await;
 }
 
-#[tokio::test]
-async fn changes_during_rotations_are_neither_lost_nor_undone() {
-    let fresh = Fresh::new();
+async fn changes_during_rotations_are_neither_lost_nor_undone(fresh: &Fresh) {
     fresh.keys(&[1]);
     let db = fresh.open().await.unwrap();
     let mut one = remote("r");
