@@ -31,17 +31,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use artifactapi_actors::handles::Handles;
+use artifactapi_core::Fault;
 use artifactapi_core::clock::Clock;
 use artifactapi_core::config::Cache;
-use artifactapi_core::entry::Entry;
-use artifactapi_core::fault::Kind;
+use artifactapi_core::entry::{Entry, Lifetime};
+use artifactapi_core::fault::{Kind, Retry};
 use artifactapi_core::key::ObjectName;
 use artifactapi_core::port::ByteStream;
 use artifactapi_core::port::blobs::Blobs;
 use artifactapi_core::port::catalog::Catalog;
 use artifactapi_core::port::hot::Hot;
 use artifactapi_core::port::upstream::Upstream;
-use artifactapi_core::Fault;
 use artifactapi_store::spool::Spool;
 
 pub use account::Observer;
@@ -158,10 +158,21 @@ impl Shared {
                 let ids = dropped.iter().map(|entry| &entry.id);
                 self.shelf.forget(ids.chain([&entry.id]));
                 self.handles.replicas.changed();
+                if dropped.is_empty() && entry.lifetime != Lifetime::Hosted {
+                    return replaced();
+                }
             }
             Err(fault) => log::error!("a missing object is not condemned: {fault:?}"),
         }
         Fault::new(Kind::StoreUnavailable, "the stored bytes are missing").retry_after(Duration::from_secs(1))
+    }
+}
+
+/// What was in memory of an entry is older than the catalog; looking once more helps.
+fn replaced() -> Fault {
+    Fault {
+        retry: Retry::Now,
+        ..Fault::new(Kind::Internal, "the object was replaced meanwhile")
     }
 }
 

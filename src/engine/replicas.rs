@@ -81,3 +81,6 @@ impl Shared {
         self.handles.replicas.changed();
     }
 }
+
+#[cfg(test)]
+mod tests;

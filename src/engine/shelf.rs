@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use artifactapi_core::Fault;
-use artifactapi_core::entry::{Entry, EntryKey};
+use artifactapi_core::entry::{Entry, EntryKey, Lifetime};
 use artifactapi_core::fault::Kind;
 use artifactapi_core::port::catalog::Catalog;
 use artifactapi_core::port::hot::Hot;
@@ -70,6 +70,9 @@ impl Shelf {
 
     /// Takes in what the catalog holds since then. Looking for removals afterwards finds those of either side of it.
     pub(crate) fn put(&self, entry: &Arc<Entry>, since: Moment) {
+        if entry.lifetime == Lifetime::Hosted {
+            return;
+        }
         self.entries.insert(entry.id.clone(), Arc::clone(entry));
         if self.moment() != since {
             self.entries.invalidate(&entry.id);
@@ -128,7 +131,6 @@ fn negative_key(id: &EntryKey, revision: i64) -> String {
 #[cfg(test)]
 mod tests {
     use artifactapi_core::clock::SystemClock;
-    use artifactapi_core::entry::Lifetime;
     use artifactapi_core::key::ObjectName;
     use artifactapi_core::repository::RepoId;
     use artifactapi_core::{Digest, Headers, Key, Time};
@@ -179,5 +181,17 @@ mod tests {
             shelf.put(&kept, shelf.moment());
             assert_eq!(shelf.entry(&kept.id).await.unwrap().as_ref(), Some(&kept));
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_hosted_is_read_from_the_catalog_every_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = shelf(folder.path()).await;
+        let hosted = Arc::new(Entry {
+            lifetime: Lifetime::Hosted,
+            ..Entry::clone(&entry("hosted"))
+        });
+        shelf.put(&hosted, shelf.moment());
+        assert_eq!(shelf.entry(&hosted.id).await.unwrap(), None);
     }
 }
