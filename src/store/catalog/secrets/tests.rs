@@ -183,7 +183,7 @@ async fn plain_secrets_are_read_and_sealed_by_a_rotation(fresh: &Fresh) {
     db.create_repository(&one).await.unwrap();
     let plain = to_json(&one.role).unwrap();
     db.run("UPDATE repositories SET role = $1", Some(plain)).await;
-    assert_eq!(db.repositories().await.unwrap(), [one.clone()]);
+    assert_eq!(db.repositories().await.unwrap(), std::slice::from_ref(&one));
     assert_eq!(counts(&db.reseal().await.unwrap()), (4, 0, 0));
     let row = db
         .db
