@@ -6,10 +6,11 @@ use bytes::Bytes;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::client::{admin, delete, page, put, read, stored};
 use crate::support::app::App;
 use crate::support::bytes::bytes_of;
 use crate::support::client::Reply;
-use crate::support::python::{self, File, JSON};
+use crate::support::python::{self, File};
 use crate::support::script::Script;
 use crate::support::store::Store;
 use crate::support::upstream::Upstream;
@@ -57,6 +58,10 @@ pub(super) enum Scenario {
     Rotate,
 }
 
+/// Of a PUT, and of one that is repeated.
+const WRITTEN: &[u16] = &[200, 201];
+/// Of a DELETE, and of one that is repeated.
+const DELETED: &[u16] = &[204, 404];
 const WHEEL: &str = "demo-1.0-py3-none-any.whl";
 
 fn big() -> Bytes {
@@ -127,31 +132,37 @@ impl Scenario {
         let file = File::new(WHEEL, &format!("../../files/{WHEEL}"), &other());
         upstream.set("/simple/demo/", python::json_page("demo", &[file]).etag("v1"));
         upstream.set(&format!("/files/{WHEEL}"), Script::new(other()));
-        app.create_remote(
-            "g",
-            "generic",
-            &upstream.url(),
-            json!({"username": "u", "password": "p"}),
-        )
-        .await;
-        app.create_remote("p", "pypi", &upstream.url(), json!({"mutable_ttl": 1}))
-            .await;
-        app.create_local("l", "generic", json!({})).await;
-        app.create_local("k", "generic", json!({})).await;
-        app.put("k", "kept", kept()).await.expect(201);
+        let base = upstream.url();
+        for (kind, settings) in [
+            (
+                "remotes",
+                json!({"name": "g", "package_type": "generic", "base_url": base, "username": "u", "password": "p"}),
+            ),
+            (
+                "remotes",
+                json!({"name": "p", "package_type": "pypi", "base_url": base, "mutable_ttl": 1}),
+            ),
+            ("locals", json!({"name": "l", "package_type": "generic"})),
+            ("locals", json!({"name": "k", "package_type": "generic"})),
+        ] {
+            // Taken (409) where an earlier try came through and its answer did not.
+            assert!(said(
+                &admin(app, Method::POST, kind, &settings).await,
+                &[201, 409]
+            ));
+        }
+        assert!(said(&put(app, "k", "kept", &kept()).await, WRITTEN));
         match self {
             Self::Hit | Self::Evict | Self::Change | Self::Lost => {
-                app.read("g", "big").await.expect_bytes(&big());
-                app.stored("g", "big").await;
+                assert!(bytes(read(app, "g", "big").await, &big()));
+                stored(app, "g", "big").await;
             }
             Self::File | Self::Confirm | Self::Withdraw => {
-                page(app).await.expect(200);
-                app.stored("p", "simple/demo/").await;
+                assert!(said(&page(app).await, &[200]));
+                stored(app, "p", "simple/demo/").await;
             }
-            Self::Replace | Self::Delete | Self::Remove => drop(app.put("l", "a", other()).await.expect(201)),
-            Self::Collect => {
-                app.put("l", "a", other()).await.expect(201);
-                app.delete("l", "a").await.expect(204);
+            Self::Replace | Self::Delete | Self::Remove | Self::Collect => {
+                assert!(said(&put(app, "l", "a", &other()).await, WRITTEN));
             }
             _ => {}
         }
@@ -160,12 +171,13 @@ impl Scenario {
 
     /// Whether what was acknowledged long before is there.
     pub(super) async fn keeps(app: &App) -> bool {
-        bytes(app.read("k", "kept").await, &kept())
+        bytes(read(app, "k", "kept").await, &kept())
     }
 
     /// What happens between the preparation and the operation, behind the program's back.
     async fn upset(self, app: &App, upstream: &Upstream) {
         match self {
+            Self::Collect => assert!(said(&delete(app, "l", "a").await, DELETED)),
             Self::Confirm => tokio::time::sleep(Duration::from_millis(1100)).await,
             Self::Withdraw => {
                 upstream.set("/simple/demo/", Script::status(404));
@@ -185,16 +197,15 @@ impl Scenario {
     pub(super) async fn act(self, app: &App) -> bool {
         match self {
             Self::Start => true,
-            Self::Fill | Self::Hit => bytes(app.read("g", "big").await, &big()),
+            Self::Fill | Self::Hit | Self::Lost => bytes(read(app, "g", "big").await, &big()),
             Self::Index | Self::Confirm => said(&page(app).await, &[200]),
-            Self::File => bytes(app.read("p", &format!("packages/demo/{WHEEL}")).await, &other()),
+            Self::File => bytes(read(app, "p", &format!("packages/demo/{WHEEL}")).await, &other()),
             Self::Withdraw => said(&page(app).await, &[404]),
-            Self::Absent => said(&app.read("g", "nothing").await, &[404]),
-            Self::Lost => found(app).await,
-            Self::Put => said(&app.put("l", "new", other()).await, &[200, 201]),
-            Self::Replace => said(&app.put("l", "a", bytes_of(3, 500_000)).await, &[200]),
-            Self::Again => said(&app.put("l", "b", kept()).await, &[200, 201]),
-            Self::Delete => said(&app.delete("l", "a").await, &[204, 404]),
+            Self::Absent => said(&read(app, "g", "nothing").await, &[404]),
+            Self::Put => said(&put(app, "l", "new", &other()).await, WRITTEN),
+            Self::Replace => said(&put(app, "l", "a", &bytes_of(3, 500_000)).await, WRITTEN),
+            Self::Again => said(&put(app, "l", "b", &kept()).await, WRITTEN),
+            Self::Delete => said(&delete(app, "l", "a").await, DELETED),
             _ => said(&self.administer(app).await, &[200, 201, 204, 404, 409]),
         }
     }
@@ -203,11 +214,10 @@ impl Scenario {
         let (method, path, body) = match self {
             Self::Evict => (Method::DELETE, "remotes/g/objects?path=big", Value::Null),
             Self::Collect => (Method::POST, "gc", json!({"grace_seconds": 0})),
-            Self::Create => (
-                Method::POST,
-                "locals",
-                json!({"name": "n", "package_type": "generic"}),
-            ),
+            Self::Create => {
+                let new = json!({"name": "n", "package_type": "generic"});
+                (Method::POST, "locals", new)
+            }
             Self::Change => {
                 let elsewhere = json!({"base_url": "http://127.0.0.1:9/elsewhere"});
                 (Method::PATCH, "remotes/g", elsewhere)
@@ -215,12 +225,8 @@ impl Scenario {
             Self::Remove => (Method::DELETE, "locals/l", Value::Null),
             _ => (Method::POST, "secrets/rotate", Value::Null),
         };
-        app.admin(method, &format!("/api/v2/{path}"), body).await
+        admin(app, method, path, &body).await
     }
-}
-
-async fn page(app: &App) -> Reply {
-    app.read_with("p", "simple/demo/", &[("accept", JSON)]).await
 }
 
 /// Whether the whole answer came and has one of these statuses. Any other answer is wrong.
@@ -240,15 +246,4 @@ fn bytes(reply: Reply, expected: &[u8]) -> bool {
     );
     assert!(expected.starts_with(&reply.body), "other bytes");
     reply.complete() && reply.body.len() == expected.len()
-}
-
-/// Asks for what was lost as a patient client does.
-async fn found(app: &App) -> bool {
-    loop {
-        let reply = app.read("g", "big").await;
-        match reply.status {
-            503 => tokio::time::sleep(Duration::from_millis(200)).await,
-            _ => return bytes(reply, &big()),
-        }
-    }
 }

@@ -1,8 +1,8 @@
 //! What a client and an administrator can see of a store, as a text that can be compared between programs.
 
-use reqwest::Method;
 use serde_json::Value;
 
+use super::client::items;
 use crate::support::app::App;
 use crate::support::upstream::Upstream;
 
@@ -10,22 +10,16 @@ use crate::support::upstream::Upstream;
 pub(super) async fn of(app: &App, upstream: &Upstream) -> String {
     let mut lines = Vec::new();
     for kind in ["remotes", "locals"] {
-        for repository in items(app, &format!("/api/v2/{kind}")).await {
+        for repository in items(app, kind).await {
             let name = text(&repository, "name").to_owned();
             lines.push(format!("{kind} {name} {}", repository["base_url"]));
-            for object in items(app, &format!("/api/v2/{kind}/{name}/objects?limit=1000")).await {
+            for object in items(app, &format!("{kind}/{name}/objects?limit=1000")).await {
                 let fields = ["path", "variant", "digest", "class"].map(|field| text(&object, field));
                 lines.push(format!("  {} {}", fields.join(" "), object["size"]));
             }
         }
     }
     lines.join("\n").replace(&upstream.url(), "upstream:")
-}
-
-async fn items(app: &App, path: &str) -> Vec<Value> {
-    let listing = app.admin(Method::GET, path, Value::Null).await.expect(200).json();
-    let items = listing.as_array().or_else(|| listing["items"].as_array());
-    items.unwrap_or_else(|| panic!("{path}: {listing}")).clone()
 }
 
 fn text<'a>(object: &'a Value, field: &str) -> &'a str {
