@@ -58,7 +58,7 @@ impl Tables<File> {
     /// secrets. Keys that are not those of the catalog are refused.
     pub async fn open_with(file: &Path, clock: Arc<dyn Clock>, vault: Arc<Vault>) -> Result<Self, Fault> {
         let turn = Turn::of(file, PATIENCE).await?;
-        turn.make(file).map_err(catalog)?;
+        turn::make(file, &turn).map_err(catalog)?;
         let options = options_for(file)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);

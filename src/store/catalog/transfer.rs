@@ -92,7 +92,7 @@ async fn copy(from: &Db, to: &Db, table: &Table) -> Result<u64, Fault> {
     let name = format!("{CURSOR}{}", table.name);
     let mut after = match to.first(Query::new(tables::SETTING).bind(&name)).await? {
         Some(row) => remembered(&row.get::<String>(0)?)?,
-        None => table.keys().map(Column::least).collect(),
+        None => table.keys().map(|key| key.least()).collect(),
     };
     let mut copied = 0;
     loop {

@@ -61,7 +61,7 @@ impl Patience {
     /// For tests of what is right rather than when, on a machine with other things to do.
     #[cfg(test)]
     pub(in crate::catalog) fn endless() -> Self {
-        let long = Duration::from_secs(60);
+        let long = Duration::from_mins(1);
         Self {
             acquire: long,
             read: long,

@@ -217,7 +217,7 @@ async fn changes_during_rotations_are_neither_lost_nor_undone(fresh: &Fresh) {
             one.role
                 .secrets_mut(&mut |field, secret| secret.0 = format!("{field}-{revision}"));
             assert!(db.replace_repository(&one, revision - 1, false).await.unwrap());
-            assert_eq!(db.repositories().await.unwrap(), [one.clone()]);
+            assert_eq!(db.repositories().await.unwrap(), std::slice::from_ref(&one));
         }
     };
     futures_util::join!(rotating, changing);

@@ -110,12 +110,13 @@ async fn opening_again_migrates_nothing_and_keeps_everything() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_may_open_a_new_file_at_once() {
     let fresh = Fresh::new();
-    let open = |_| {
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..6 {
         let file = fresh.file();
-        tokio::spawn(async move { Sqlite::open(&file).await })
-    };
-    for db in futures_util::future::join_all((0..6).map(open)).await {
-        assert_eq!(db.unwrap().unwrap().repositories().await.unwrap(), []);
+        all.spawn(async move { Sqlite::open(&file).await });
+    }
+    for db in all.join_all().await {
+        assert_eq!(db.unwrap().repositories().await.unwrap(), []);
     }
     let files: Vec<_> = std::fs::read_dir(fresh.dir.path()).unwrap().collect();
     assert!(

@@ -44,13 +44,13 @@ impl Turn {
             }
         }
     }
+}
 
-    /// Makes the file if it is missing, readable by its owner alone: repositories' credentials are in it.
-    pub(super) fn make(&self, file: &Path) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        match options.write(true).create_new(true).mode(0o600).open(file) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
-        }
+/// Makes the file if it is missing, readable by its owner alone: repositories' credentials are in it.
+pub(super) fn make(file: &Path, _turn: &Turn) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    match options.write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Table {
 
 impl Column {
     /// What is before every key.
-    pub(super) fn least(&self) -> Value<'static> {
+    pub(super) fn least(self) -> Value<'static> {
         match self {
             Number => Value::from(i64::MIN),
             Name | Text | Int | Bool => Value::from(String::new()),

@@ -32,14 +32,14 @@ fn commit(repo: RepoId, n: usize) -> Commit {
         size: 7,
         lifetime: Lifetime::Immutable,
         media: "text/plain".to_owned(),
-        etag: (n % 2 == 0).then(|| "\"x\"".to_owned()),
+        etag: n.is_multiple_of(2).then(|| "\"x\"".to_owned()),
         last_modified: None,
         kept: Headers::new(),
         source_url: Some("http://up.example/".to_owned()),
-        proven: n % 3 == 0,
+        proven: n.is_multiple_of(3),
         fetched_at: Time(10),
         validated_at: Time(11),
-        expires_at: (n % 5 == 0).then_some(Time(12)),
+        expires_at: n.is_multiple_of(5).then_some(Time(12)),
     };
     let fact = Fact {
         id: format!("file {n}"),
@@ -57,7 +57,7 @@ fn commit(repo: RepoId, n: usize) -> Commit {
         revision: None,
         guard: Guard::None,
         pin: Pin::Hold,
-        facts: (n % 10 == 0).then(|| vec![fact]),
+        facts: n.is_multiple_of(10).then(|| vec![fact]),
         quota: 0,
     }
 }

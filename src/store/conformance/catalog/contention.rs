@@ -284,8 +284,8 @@ async fn uses_are_recorded_beside_everything_else(store: Arc<impl Catalog>) {
     tokio::join!(join_all((0..4).map(record)), change);
     let stats = store.statistics(Time(0)).await.unwrap();
     assert_eq!((stats[0].requests, stats[0].bytes_saved), (80, 80));
-    for n in 0..2 {
-        for listed in store.coldest(repos[n], None, 10).await.unwrap() {
+    for repo in repos {
+        for listed in store.coldest(repo, None, 10).await.unwrap() {
             assert_eq!(listed.usage.hits, 80, "{:?}", listed.entry.id);
         }
     }

@@ -160,7 +160,7 @@ async fn the_longest_names_are_kept(store: Arc<impl Catalog>) {
     let name = noise(255);
     let facts = vec![fact(&name, &name, &name)];
     let mut index = entry(repo, &longest(), "index");
-    index.id.variant = "json".to_owned();
+    index.id.variant = "json".into();
     let index = tell(&*store, index, facts.clone()).await;
     assert_eq!(super::find(&*store, &index.id).await, Some(index.clone()));
     let said = store.fact(repo, &index.id.key, &name).await.unwrap();

@@ -1,12 +1,12 @@
 //! Repositories.
 
-use artifactapi_core::port::catalog::Created;
+use artifactapi_core::port::catalog::{Created, Guard};
 use artifactapi_core::repository::LocalSettings;
 use futures_util::future::join_all;
 
 use super::{
     Arc, Catalog, Commit, Digest, EVER, EntryKey, Pin, RepoId, Repository, Role, Time, added, entry, fact,
-    find, plain, put, remote, repository, stored,
+    find, key, plain, put, remote, repository, stored,
 };
 
 super::super::cases! { Catalog;
@@ -19,7 +19,9 @@ super::super::cases! { Catalog;
     dropping_what_one_cached_spares_the_others,
     deleting_needs_the_expected_revision_and_takes_everything,
     a_created_again_name_starts_empty,
-    the_epoch_rises_with_what_others_must_notice_and_with_nothing_else,
+    the_epoch_rises_with_every_change_of_repositories,
+    the_epoch_rises_with_pins_that_moved,
+    the_epoch_rises_with_removals,
     secrets_sealed_anew_read_as_before,
 }
 
@@ -188,55 +190,76 @@ async fn secrets_sealed_anew_read_as_before(store: Arc<impl Catalog>) {
     let done = store.reseal().await.unwrap();
     assert_eq!((done.resealed, done.already, done.failed), (0, 1, 0));
     assert_eq!(done.key.len(), 8);
-    assert_eq!(store.repositories().await.unwrap(), [one.clone()]);
+    assert_eq!(store.repositories().await.unwrap(), std::slice::from_ref(&one));
     let next = Repository { revision: 2, ..one };
     assert!(store.replace_repository(&next, 1, false).await.unwrap());
 }
 
-async fn the_epoch_rises_with_what_others_must_notice_and_with_nothing_else(store: Arc<impl Catalog>) {
-    let mut before = store.epoch().await.unwrap();
-    let mut rises = async |by: i64, what: &str| {
-        let now = store.epoch().await.unwrap();
-        assert_eq!(now - before, by, "{what}");
-        before = now;
-    };
+/// By how much the epoch has risen since the last time it was asked for.
+async fn risen(store: &impl Catalog, before: &mut i64) -> i64 {
+    let last = std::mem::replace(before, store.epoch().await.unwrap());
+    *before - last
+}
+
+async fn the_epoch_rises_with_every_change_of_repositories(store: Arc<impl Catalog>) {
+    let mut epoch = store.epoch().await.unwrap();
     let mut repo = remote("name");
     store.create_repository(&repo).await.unwrap();
-    rises(1, "a new repository").await;
+    assert_eq!(risen(&*store, &mut epoch).await, 1, "a new one");
     store.create_repository(&remote("name")).await.unwrap();
-    rises(0, "a name that is taken").await;
+    assert_eq!(risen(&*store, &mut epoch).await, 0, "a name that is taken");
     repo.revision = 2;
     assert!(store.replace_repository(&repo, 1, false).await.unwrap());
-    rises(1, "other settings").await;
+    assert_eq!(risen(&*store, &mut epoch).await, 1, "other settings");
     assert!(!store.replace_repository(&repo, 1, true).await.unwrap());
-    rises(0, "a race that was lost").await;
-    let pinned = |body: &str, pin| Commit {
-        pin,
-        ..plain(entry(repo.id, "a", body))
-    };
-    let first = stored(store.commit(pinned("1", Pin::Hold)).await.unwrap());
-    rises(0, "a new entry").await;
-    store.commit(pinned("2", Pin::Hold)).await.unwrap();
-    rises(0, "other bytes than pinned").await;
-    let moved = stored(store.commit(pinned("2", Pin::Move)).await.unwrap());
-    rises(1, "a pin that moved").await;
-    let ids = [(first.id.clone(), Some(first.digest.clone()))];
-    assert_eq!(store.remove(&ids, false).await.unwrap(), []);
-    rises(0, "a removal of what has changed").await;
-    super::remove(&*store, &moved.id).await;
-    rises(1, "a removal").await;
-    store.remove(&[(moved.id.clone(), None)], true).await.unwrap();
-    rises(1, "a pin that was forgotten").await;
-    store.remove(&[(moved.id.clone(), None)], true).await.unwrap();
-    rises(0, "a removal of nothing").await;
-    let again = put(&*store, entry(repo.id, "a", "3")).await;
-    let absent = artifactapi_core::port::catalog::Guard::Absent;
-    store.remove_guarded(&again.id, &absent).await.unwrap();
-    rises(0, "a guard that does not hold").await;
-    store.condemn(&again.object).await.unwrap();
-    rises(1, "bytes that are lost").await;
-    store.condemn(&again.object).await.unwrap();
-    rises(0, "bytes that nobody knows").await;
+    assert!(!store.delete_repository(repo.id, 1).await.unwrap());
+    assert_eq!(risen(&*store, &mut epoch).await, 0, "races that were lost");
     assert!(store.delete_repository(repo.id, 2).await.unwrap());
-    rises(1, "a repository that has gone").await;
+    assert_eq!(risen(&*store, &mut epoch).await, 1, "it has gone");
+}
+
+async fn the_epoch_rises_with_pins_that_moved(store: Arc<impl Catalog>) {
+    let repo = added(&*store, "name").await;
+    let mut epoch = store.epoch().await.unwrap();
+    for (body, pin, rises) in [
+        ("1", Pin::Hold, 0),
+        ("2", Pin::Hold, 0),
+        ("2", Pin::Move, 1),
+        ("2", Pin::Move, 0),
+    ] {
+        let commit = Commit {
+            pin,
+            ..plain(entry(repo, "a", body))
+        };
+        store.commit(commit).await.unwrap();
+        assert_eq!(risen(&*store, &mut epoch).await, rises, "{body} {pin:?}");
+    }
+    let id = EntryKey::new(repo, key("a"));
+    for (forget, rises, what) in [(false, 1, "an entry"), (true, 1, "its pin"), (true, 0, "nothing")] {
+        store.remove(&[(id.clone(), None)], forget).await.unwrap();
+        assert_eq!(risen(&*store, &mut epoch).await, rises, "{what}");
+    }
+}
+
+async fn the_epoch_rises_with_removals(store: Arc<impl Catalog>) {
+    let repo = added(&*store, "name").await;
+    let first = put(&*store, entry(repo, "a", "1")).await;
+    let mut epoch = store.epoch().await.unwrap();
+    let now = put(&*store, entry(repo, "a", "2")).await;
+    let ids = [(first.id, Some(first.digest))];
+    assert_eq!(store.remove(&ids, false).await.unwrap(), []);
+    assert_eq!(
+        risen(&*store, &mut epoch).await,
+        0,
+        "what has changed is not removed"
+    );
+    for (guard, rises) in [(Guard::Absent, 0), (Guard::None, 1), (Guard::None, 0)] {
+        store.remove_guarded(&now.id, &guard).await.unwrap();
+        assert_eq!(risen(&*store, &mut epoch).await, rises, "{guard:?}");
+    }
+    let bad = put(&*store, entry(repo, "a", "bad")).await;
+    for (rises, what) in [(1, "lost bytes"), (0, "bytes that nobody knows")] {
+        store.condemn(&bad.object).await.unwrap();
+        assert_eq!(risen(&*store, &mut epoch).await, rises, "{what}");
+    }
 }

@@ -8,9 +8,16 @@ use tokio::time::Instant;
 /// How long nobody tries after a failed attempt.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What the last attempt found. At first the server is there.
+/// What is known of the server. At first it is there.
 #[derive(Debug, Default)]
-pub(super) struct Health(Mutex<Option<Down>>);
+pub(super) struct Health(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// When it was last heard of.
+    seen: Option<Instant>,
+    down: Option<Down>,
+}
 
 #[derive(Debug)]
 struct Down {
@@ -24,6 +31,7 @@ struct Down {
 #[must_use = "its result is what others are told"]
 pub(super) struct Attempt<'h> {
     health: &'h Health,
+    began: Instant,
     /// Whether the others wait for this one.
     alone: bool,
 }
@@ -31,8 +39,8 @@ pub(super) struct Attempt<'h> {
 impl Health {
     /// Whether an attempt makes sense now: always while the server is there; otherwise one at a time, after a pause.
     pub(super) fn attempt(&self, now: Instant) -> Option<Attempt<'_>> {
-        let mut down = self.down();
-        let alone = match &mut *down {
+        let mut known = self.known();
+        let alone = match &mut known.down {
             None => false,
             Some(down) if down.tried || now < down.until => return None,
             Some(down) => {
@@ -40,32 +48,43 @@ impl Health {
                 true
             }
         };
-        drop(down);
-        Some(Attempt { health: self, alone })
+        drop(known);
+        Some(Attempt {
+            health: self,
+            began: now,
+            alone,
+        })
     }
 
-    fn down(&self) -> MutexGuard<'_, Option<Down>> {
+    /// The server has answered.
+    pub(super) fn seen(&self, now: Instant) {
+        *self.known() = Known {
+            seen: Some(now),
+            down: None,
+        };
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Attempt<'_> {
-    pub(super) fn succeeded(mut self) {
-        self.alone = false;
-        *self.health.down() = None;
-    }
-
+    /// It has failed. A server that answered others meanwhile is there nevertheless.
     pub(super) fn failed(mut self, now: Instant) {
         self.alone = false;
-        let until = now + PAUSE;
-        *self.health.down() = Some(Down { until, tried: false });
+        let mut known = self.health.known();
+        if known.seen.is_none_or(|seen| seen < self.began) {
+            let until = now + PAUSE;
+            known.down = Some(Down { until, tried: false });
+        }
     }
 }
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
         if self.alone
-            && let Some(down) = &mut *self.health.down()
+            && let Some(down) = &mut self.health.known().down
         {
             down.tried = false;
         }
@@ -80,15 +99,23 @@ mod tests {
     fn after_a_failure_one_at_a_time_tries_again_after_a_pause() {
         let (health, now) = (Health::default(), Instant::now());
         let later = now + PAUSE;
-        let (first, second) = (health.attempt(now).unwrap(), health.attempt(now).unwrap());
-        first.failed(now);
+        health.attempt(now).unwrap().failed(now);
         assert!(health.attempt(now).is_none());
         let probe = health.attempt(later).unwrap();
         assert!(health.attempt(later).is_none(), "one at a time");
         drop(probe);
         health.attempt(later).unwrap().failed(later);
         assert!(health.attempt(later).is_none());
-        second.succeeded();
+        health.seen(later);
         assert!(health.attempt(later).is_some() && health.attempt(later).is_some());
+    }
+
+    #[test]
+    fn a_failure_beside_answers_does_not_keep_others_away() {
+        let (health, now) = (Health::default(), Instant::now());
+        let slow = health.attempt(now).unwrap();
+        health.seen(now + PAUSE);
+        slow.failed(now + PAUSE);
+        assert!(health.attempt(now + PAUSE).is_some());
     }
 }

@@ -6,19 +6,21 @@ use std::time::Duration;
 use artifactapi_core::fault::Fault;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::health::Health;
 use crate::catalog::db::link::{Link, Trouble};
 use crate::trouble::catalog;
 
+/// How many connections are made at once; a server that has just come back has enough to do.
+const MADE_AT_ONCE: usize = 4;
 /// A connection that was used this long ago is tried before it is used.
 const SURE: Duration = Duration::from_secs(1);
 /// How long such a trial may take.
 const PING: Duration = Duration::from_millis(500);
 /// A connection that nobody used for so long is closed.
-const STALE: Duration = Duration::from_secs(300);
+const STALE: Duration = Duration::from_mins(5);
 /// How long a connection may take to say good-bye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -31,6 +33,9 @@ struct Shared {
     permits: Arc<Semaphore>,
     /// The last used comes last.
     idle: Mutex<Vec<Idle>>,
+    /// Told when a connection came back.
+    returned: Notify,
+    making: Semaphore,
     health: Health,
 }
 
@@ -58,6 +63,8 @@ impl Pool {
             options,
             permits: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
             idle: Mutex::default(),
+            returned: Notify::new(),
+            making: Semaphore::new(MADE_AT_ONCE),
             health: Health::default(),
         }))
     }
@@ -69,16 +76,32 @@ impl Pool {
         let permit = permit
             .map_err(|_| catalog("all connections are in use"))?
             .map_err(|_| catalog("the catalog is closed"))?;
-        while let Some(idle) = self.pop() {
-            let mut link = Link::new(idle.connection);
-            if (!tried && Instant::now() < idle.sure) || link.answers(PING).await {
-                return Ok(self.leased(link, permit));
-            }
-            // Most likely it is the same with the others.
-            self.idle().clear();
-        }
-        let link = self.connect(until).await?;
+        let link = timeout_at(until, self.link(tried, until)).await;
+        let link = link.map_err(|_| catalog("no connection came free in time"))??;
         Ok(self.leased(link, permit))
+    }
+
+    /// A connection that is idle, or comes back before one can be made, or is made.
+    async fn link(&self, tried: bool, until: Instant) -> Result<Link, Fault> {
+        loop {
+            while let Some(idle) = self.pop() {
+                let mut link = Link::new(idle.connection);
+                if (!tried && Instant::now() < idle.sure) || link.answers(PING).await {
+                    return Ok(link);
+                }
+                // Most likely it is the same with the others.
+                self.idle().clear();
+            }
+            tokio::select! {
+                biased;
+                () = self.0.returned.notified() => {}
+                slot = self.0.making.acquire() => {
+                    let made = self.connect(until).await;
+                    drop(slot);
+                    return made;
+                }
+            }
+        }
     }
 
     fn leased(&self, link: Link, permit: OwnedSemaphorePermit) -> Lease {
@@ -96,7 +119,7 @@ impl Pool {
         };
         match timeout_at(until, self.0.options.connect()).await {
             Ok(Ok(connection)) => {
-                attempt.succeeded();
+                self.0.health.seen(Instant::now());
                 Ok(Link::new(connection))
             }
             Ok(Err(error)) => {
@@ -148,11 +171,13 @@ impl Pool {
             return;
         }
         let now = Instant::now();
+        self.0.health.seen(now);
         self.idle().push(Idle {
             connection,
             sure: now + SURE,
             stale: now + STALE,
         });
+        self.0.returned.notify_one();
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {

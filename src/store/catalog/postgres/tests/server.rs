@@ -13,7 +13,7 @@ use url::Url;
 use super::super::testing::settings;
 
 /// More than any wait that is meant.
-pub(super) const LIMIT: Duration = Duration::from_secs(60);
+pub(super) const LIMIT: Duration = Duration::from_mins(1);
 
 pub(super) struct Server {
     folder: tempfile::TempDir,
