@@ -11,7 +11,7 @@ mod tables;
 use artifactapi_core::fault::{Fault, Kind};
 use artifactapi_core::port::catalog::{Journal as _, Repositories as _};
 
-use self::tables::{ALL, Column, Table};
+use self::tables::{ALL, Table};
 use super::db::{Db, End, Query, Row, Tx, Value, transaction};
 use super::tables::{Dialect, Tables};
 use crate::trouble::damaged;
