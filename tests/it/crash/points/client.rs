@@ -54,10 +54,14 @@ pub(super) async fn items(app: &App, path: &str) -> Vec<Value> {
     items.unwrap_or_else(|| panic!("{path}: {listing}")).clone()
 }
 
-/// Waits until a remote has stored an object under a path.
-pub(super) async fn stored(app: &App, remote: &str, path: &str) {
+/// Asks for an object of a remote until it is stored: a busy server may have kept an answer from being stored.
+pub(super) async fn stored<F>(app: &App, (remote, path): (&str, &str), ask: impl Fn() -> F)
+where
+    F: Future<Output = bool>,
+{
     let listing = format!("remotes/{remote}/objects?limit=1000");
     eventually(&format!("{path} stored"), || async {
+        assert!(ask().await, "{path}");
         let objects = items(app, &listing).await;
         objects.iter().any(|object| object["path"] == path).then_some(())
     })

@@ -154,12 +154,10 @@ impl Scenario {
         assert!(said(&put(app, "k", "kept", &kept()).await, WRITTEN));
         match self {
             Self::Hit | Self::Evict | Self::Change | Self::Lost => {
-                assert!(bytes(read(app, "g", "big").await, &big()));
-                stored(app, "g", "big").await;
+                stored(app, ("g", "big"), || Self::Fill.act(app)).await;
             }
             Self::File | Self::Confirm | Self::Withdraw => {
-                assert!(said(&page(app).await, &[200]));
-                stored(app, "p", "simple/demo/").await;
+                stored(app, ("p", "simple/demo/"), || Self::Index.act(app)).await;
             }
             Self::Replace | Self::Delete | Self::Remove | Self::Collect => {
                 assert!(said(&put(app, "l", "a", &other()).await, WRITTEN));
