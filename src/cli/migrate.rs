@@ -10,7 +10,7 @@ use super::out::{remark, say};
 use super::settings::Layers;
 use super::{Failure, examples};
 
-/// Bring the catalog to the form of this version, or move an installation to other stores, and end
+/// Bring the catalog to this version's form, or move an installation to other stores
 ///
 /// `serve` brings the catalog to its form at its start, too; this is for those who want it done before.
 ///
