@@ -9,6 +9,7 @@ use crate::support::app::App;
 use crate::support::bytes::bytes_of;
 use crate::support::client::{Pull, Reply};
 use crate::support::eventually;
+use crate::support::parts::Parts;
 use crate::support::script::{Gate, Script};
 use crate::support::upstream::Upstream;
 
@@ -85,7 +86,9 @@ async fn two_hundred_clients_at_once_cost_one_fetch_and_bounded_memory() {
     let grown = app.memory("VmHWM").saturating_sub(before);
     report(&upstream, firsts, grown);
     assert_eq!(upstream.count("GET", "/big"), 1, "one fetch");
-    assert!(grown < 64 * 1024, "memory grew by {grown} KiB");
+    // Towards a bucket, parts of the object are in memory besides.
+    let parts = if Parts::asked().s3 { 2 * 8 * 1024 } else { 0 };
+    assert!(grown < 64 * 1024 + parts, "memory grew by {grown} KiB");
 }
 
 /// Prints the figures; `scripts/trials/herd` reads them.
