@@ -7,11 +7,17 @@ use artifactapi_core::config::Postgresql;
 use artifactapi_core::fault::Fault;
 use artifactapi_core::repository::Secret;
 use artifactapi_io::Io;
+use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use url::Url;
 
 use super::{Connections, Patience, Postgres, checked, options};
+use crate::catalog::db::End;
 use crate::vault::Vault;
+
+/// Leaves what a catalog has that has just been opened.
+const EMPTY: &str = "TRUNCATE repositories, blobs, access_log, stats CASCADE; UPDATE counters SET value = 0; \
+    DELETE FROM settings WHERE name <> 'secret_key_check'";
 
 /// A fresh database, and the means to open a catalog in it.
 pub(in crate::catalog) struct Place {
@@ -55,17 +61,28 @@ impl Place {
         Postgres::open(settings, &self.io, SystemClock::shared(), Arc::clone(&self.vault)).await
     }
 
-    /// Opens a catalog in a schema of its own: cheaper than a database.
-    pub(in crate::catalog) async fn open_apart(&self) -> Postgres {
-        let schema = format!("s{}", uuid::Uuid::now_v7().simple());
-        self.run(&format!("CREATE SCHEMA {schema}")).await;
-        let options = options(&self.settings)
-            .unwrap()
-            .options([("search_path", schema)]);
-        let connections = Connections::new(options, 8, Patience::endless(), &self.io);
-        let db = checked(connections).await.unwrap();
+    /// Opens a catalog that waits long, with so many connections made already, as after a while of use: those who do
+    /// something at once then do it at once.
+    pub(in crate::catalog) async fn open_warm(&self, connections: u32) -> Postgres {
+        let options = options(&self.settings).unwrap();
+        let connections_made = Connections::new(options, connections, Patience::endless(), &self.io);
+        let db = checked(connections_made).await.unwrap();
         let opened = Postgres::over(db, SystemClock::shared(), Arc::clone(&self.vault)).await;
-        opened.unwrap()
+        let opened = opened.unwrap();
+        let all = join_all((0..connections).map(|_| opened.db.begin())).await;
+        for begun in all {
+            let ended = begun.unwrap().end(Ok(End::Rollback(())), &mut 0).await;
+            assert!(ended.is_break());
+        }
+        opened
+    }
+
+    /// Empties a catalog of this place: cheaper than a new one.
+    pub(in crate::catalog) async fn emptied(&self, catalog: &Postgres) -> Postgres {
+        let mut tx = catalog.db.begin().await.unwrap();
+        tx.script(EMPTY).await.unwrap();
+        tx.commit().await.unwrap();
+        catalog.clone()
     }
 
     /// A connection to the database that knows nothing of catalogs.
