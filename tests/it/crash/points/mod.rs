@@ -4,7 +4,7 @@
 //! Each operation is carried out once undisturbed, to learn which points it passes and what it leads to. Then, for each
 //! of these points, by a program on fresh stores that dies there: `fsck` finds no damage, what was acknowledged holds,
 //! the client's retry leads to the same state, and a collection leaves no waste. The points that were hit are those that
-//! the program lists, all of them.
+//! the program lists, all of them. With `IT_POINTS=once` each dies in one operation alone, the first that passes it.
 
 mod client;
 mod scenario;
@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::scenario::Scenario;
-use self::trial::Lesson;
+use self::trial::{Death, Lesson};
 use crate::support::parts::Parts;
 use crate::support::process::run;
 
@@ -65,6 +65,21 @@ fn alone<T>(task: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(task)
 }
 
+/// Each operation with each point that it passes, by name and as a task.
+fn trials(lessons: &[Arc<Lesson>]) -> Vec<(String, impl Future<Output = Death> + Send + use<>)> {
+    let once = std::env::var("IT_POINTS").is_ok_and(|asked| asked == "once");
+    let (mut seen, mut trials) = (BTreeSet::new(), Vec::new());
+    for lesson in lessons {
+        for point in &lesson.points {
+            if seen.insert(point) || !once {
+                let name = format!("{} / {point}", lesson.scenario.name());
+                trials.push((name, trial::dies(Arc::clone(lesson), point.clone())));
+            }
+        }
+    }
+    trials
+}
+
 /// The points of the program, in its order.
 fn listed() -> Vec<String> {
     let ran = run(&["failpoints"]);
@@ -76,22 +91,12 @@ fn listed() -> Vec<String> {
 async fn every_point_is_a_safe_place_to_die() {
     let points = listed();
     let learn = |scenario: Scenario| (scenario.name(), trial::learn(scenario));
-    let (mut lessons, unlearned) = each(Scenario::ALL.map(learn)).await;
+    let learning: Vec<_> = Scenario::ALL.into_iter().map(learn).collect();
+    let (mut lessons, unlearned) = each(learning).await;
     assert_eq!(unlearned, Vec::<String>::new(), "undisturbed");
     lessons.sort_by_key(|lesson: &Lesson| Scenario::ALL.iter().position(|one| *one == lesson.scenario));
     let lessons: Vec<Arc<Lesson>> = lessons.into_iter().map(Arc::new).collect();
-    let passed = |lesson: &Arc<Lesson>| {
-        let lesson = Arc::clone(lesson);
-        let dies = move |point: String| {
-            let name = format!("{} / {point}", lesson.scenario.name());
-            (name, trial::dies(Arc::clone(&lesson), point))
-        };
-        dies
-    };
-    let trials: Vec<_> = lessons
-        .iter()
-        .flat_map(|lesson| lesson.points.iter().cloned().map(passed(lesson)))
-        .collect();
+    let trials = trials(&lessons);
     let count = trials.len();
     let (deaths, failed) = each(trials).await;
     println!("{}", table::of(&points, &lessons, &deaths));

@@ -169,7 +169,7 @@ impl Scenario {
 
     /// Whether what was acknowledged long before is there.
     pub(super) async fn keeps(app: &App) -> bool {
-        bytes(read(app, "k", "kept").await, &kept())
+        bytes(&read(app, "k", "kept").await, &kept())
     }
 
     /// What happens between the preparation and the operation, behind the program's back.
@@ -195,9 +195,9 @@ impl Scenario {
     pub(super) async fn act(self, app: &App) -> bool {
         match self {
             Self::Start => true,
-            Self::Fill | Self::Hit | Self::Lost => bytes(read(app, "g", "big").await, &big()),
+            Self::Fill | Self::Hit | Self::Lost => bytes(&read(app, "g", "big").await, &big()),
             Self::Index | Self::Confirm => said(&page(app).await, &[200]),
-            Self::File => bytes(read(app, "p", &format!("packages/demo/{WHEEL}")).await, &other()),
+            Self::File => bytes(&read(app, "p", &format!("packages/demo/{WHEEL}")).await, &other()),
             Self::Withdraw => said(&page(app).await, &[404]),
             Self::Absent => said(&read(app, "g", "nothing").await, &[404]),
             Self::Put => said(&put(app, "l", "new", &other()).await, WRITTEN),
@@ -235,7 +235,7 @@ fn said(reply: &Reply, statuses: &[u16]) -> bool {
 }
 
 /// Whether all of these bytes came. Other ones are wrong.
-fn bytes(reply: Reply, expected: &[u8]) -> bool {
+fn bytes(reply: &Reply, expected: &[u8]) -> bool {
     assert!(
         [0, 200].contains(&reply.status),
         "{} {}",

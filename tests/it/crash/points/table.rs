@@ -8,8 +8,8 @@ use super::trial::{Death, Lesson};
 pub(super) fn of(points: &[String], lessons: &[Arc<Lesson>], deaths: &[Death]) -> String {
     let width = points.iter().map(String::len).max().unwrap_or_default();
     let names: Vec<_> = lessons.iter().map(|lesson| lesson.scenario.name()).collect();
-    let mut text = format!("{:width$}  {}  deaths\n", "point", names.join(" "));
-    for point in points {
+    let head = format!("{:width$}  {}  deaths", "point", names.join(" "));
+    let row = |point: &String| {
         let of_point = deaths.iter().filter(|death| death.point == *point);
         let cells = lessons.iter().zip(&names).map(|(lesson, name)| {
             let death = of_point.clone().find(|death| death.scenario == lesson.scenario);
@@ -18,7 +18,8 @@ pub(super) fn of(points: &[String], lessons: &[Arc<Lesson>], deaths: &[Death]) -
         });
         let cells: Vec<_> = cells.collect();
         let sum = of_point.clone().count();
-        text += &format!("{point:width$}  {}  {sum}\n", cells.join(" "));
-    }
-    text
+        format!("{point:width$}  {}  {sum}", cells.join(" "))
+    };
+    let rows: Vec<_> = std::iter::once(head).chain(points.iter().map(row)).collect();
+    rows.join("\n")
 }
