@@ -25,6 +25,7 @@ mod shelf;
 mod store;
 mod table;
 mod target;
+mod together;
 pub mod transfer;
 
 use std::sync::Arc;

@@ -136,7 +136,7 @@ impl Quest {
     }
 
     async fn pin(&self) -> Result<Option<Digest>, Fault> {
-        self.shared.catalog.pinned(&self.id).await
+        self.shared.shelf.pinned(&self.id).await
     }
 
     /// Whether other bytes under an immutable name are a change to be noted rather than refused.

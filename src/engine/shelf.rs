@@ -6,16 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use artifactapi_core::Fault;
 use artifactapi_core::entry::{Entry, EntryKey, Lifetime};
 use artifactapi_core::fault::Kind;
 use artifactapi_core::port::catalog::Catalog;
 use artifactapi_core::port::hot::Hot;
+use artifactapi_core::{Digest, Fault};
+use futures_util::FutureExt as _;
 use moka::sync::Cache;
+
+use crate::together::Together;
 
 /// See the module.
 pub(crate) struct Shelf {
     entries: Cache<EntryKey, Arc<Entry>>,
+    /// Look-ups on their way.
+    looking: Together<EntryKey, Option<Arc<Entry>>>,
+    pinning: Together<EntryKey, Option<Digest>>,
     /// Counts removals.
     removals: AtomicU64,
     catalog: Arc<dyn Catalog>,
@@ -28,6 +34,13 @@ pub(crate) struct Shelf {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment(u64);
 
+#[cfg(test)]
+impl Moment {
+    pub(crate) fn new(removals: u64) -> Self {
+        Self(removals)
+    }
+}
+
 impl Shelf {
     pub(crate) fn new(
         catalog: Arc<dyn Catalog>,
@@ -37,6 +50,8 @@ impl Shelf {
     ) -> Self {
         Self {
             entries: Cache::new(size),
+            looking: Together::default(),
+            pinning: Together::default(),
             removals: AtomicU64::new(0),
             catalog,
             hot,
@@ -50,11 +65,24 @@ impl Shelf {
             return Ok(Some(entry));
         }
         let since = self.moment();
-        let found = self.catalog.entry(id).await?.map(Arc::new);
+        let look = || {
+            let (catalog, id) = (Arc::clone(&self.catalog), id.clone());
+            async move { Ok(catalog.entry(&id).await?.map(Arc::new)) }.boxed()
+        };
+        let found = self.looking.answer(id, since, look).await?;
         if let Some(entry) = &found {
             self.put(entry, since);
         }
         Ok(found)
+    }
+
+    /// The digest that was first seen under a name.
+    pub(crate) async fn pinned(&self, id: &EntryKey) -> Result<Option<Digest>, Fault> {
+        let look = || {
+            let (catalog, id) = (Arc::clone(&self.catalog), id.clone());
+            async move { catalog.pinned(&id).await }.boxed()
+        };
+        self.pinning.answer(id, self.moment(), look).await
     }
 
     /// The present moment; to be taken before the catalog is asked or written.
@@ -65,7 +93,10 @@ impl Shelf {
     /// The entry as the catalog has it now.
     pub(crate) async fn stored(&self, id: &EntryKey) -> Option<Arc<Entry>> {
         self.entries.invalidate(id);
-        self.entry(id).await.ok().flatten()
+        let since = self.moment();
+        let found = self.catalog.entry(id).await.ok().flatten().map(Arc::new)?;
+        self.put(&found, since);
+        Some(found)
     }
 
     /// Takes in what the catalog holds since then. Looking for removals afterwards finds those of either side of it.
@@ -133,7 +164,7 @@ mod tests {
     use artifactapi_core::clock::SystemClock;
     use artifactapi_core::key::ObjectName;
     use artifactapi_core::repository::RepoId;
-    use artifactapi_core::{Digest, Headers, Key, Time};
+    use artifactapi_core::{Headers, Key, Time};
     use artifactapi_store::catalog::sqlite::Sqlite;
     use artifactapi_store::hot::memory::Memory;
 
