@@ -64,6 +64,11 @@ impl Health {
         };
     }
 
+    /// When the server has last answered.
+    pub(super) fn last_seen(&self) -> Option<Instant> {
+        self.known().seen
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

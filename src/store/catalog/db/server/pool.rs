@@ -13,6 +13,8 @@ use super::health::Health;
 use crate::catalog::db::link::{Link, Trouble};
 use crate::trouble::catalog;
 
+/// The longest to wait for a connection to a server that answers others all the time.
+const BUSY: Duration = Duration::from_secs(10);
 /// How many connections are made at once; a server that has just come back has enough to do.
 const MADE_AT_ONCE: usize = 4;
 /// A connection that was used this long ago is tried before it is used.
@@ -56,6 +58,22 @@ pub(super) struct Lease {
     _permit: OwnedSemaphorePermit,
 }
 
+/// Since when, and how long, somebody waits for a connection.
+#[derive(Clone, Copy)]
+struct Wait {
+    began: Instant,
+    limit: Duration,
+}
+
+impl Wait {
+    fn new(limit: Duration) -> Self {
+        Self {
+            began: Instant::now(),
+            limit,
+        }
+    }
+}
+
 impl Pool {
     pub(super) fn new(options: PgConnectOptions, most: u32) -> Self {
         let most = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS);
@@ -71,18 +89,38 @@ impl Pool {
 
     /// A connection, made or free, within the limit; one that the server has just answered on, if it is to be `tried`.
     pub(super) async fn lease(&self, tried: bool, limit: Duration) -> Result<Lease, Fault> {
-        let until = Instant::now() + limit;
-        let permit = timeout_at(until, Arc::clone(&self.0.permits).acquire_owned()).await;
+        let wait = Wait::new(limit);
+        let permit = self
+            .within(wait, Arc::clone(&self.0.permits).acquire_owned())
+            .await;
         let permit = permit
-            .map_err(|_| catalog("all connections are in use"))?
+            .ok_or_else(|| catalog("all connections are in use"))?
             .map_err(|_| catalog("the catalog is closed"))?;
-        let link = timeout_at(until, self.link(tried, until)).await;
-        let link = link.map_err(|_| catalog("no connection came free in time"))??;
+        let link = self.within(wait, self.link(tried, wait)).await;
+        let link = link.ok_or_else(|| catalog("no connection came free in time"))??;
         Ok(self.leased(link, permit))
     }
 
+    /// Waits for something; `None` where the server was not heard of for as long as the limit. One that is busy
+    /// answering others is not away.
+    async fn within<T>(&self, wait: Wait, something: impl Future<Output = T>) -> Option<T> {
+        let mut something = std::pin::pin!(something);
+        let mut until = wait.began + wait.limit;
+        loop {
+            if let Ok(got) = timeout_at(until, &mut something).await {
+                return Some(got);
+            }
+            let seen = self.0.health.last_seen().unwrap_or(wait.began);
+            let later = (seen + wait.limit).min(wait.began + BUSY.max(wait.limit));
+            if later <= until {
+                return None;
+            }
+            until = later;
+        }
+    }
+
     /// A connection that is idle, or comes back before one can be made, or is made.
-    async fn link(&self, tried: bool, until: Instant) -> Result<Link, Fault> {
+    async fn link(&self, tried: bool, wait: Wait) -> Result<Link, Fault> {
         loop {
             while let Some(idle) = self.pop() {
                 let mut link = Link::new(idle.connection);
@@ -96,7 +134,7 @@ impl Pool {
                 biased;
                 () = self.0.returned.notified() => {}
                 slot = self.0.making.acquire() => {
-                    let made = self.connect(until).await;
+                    let made = self.connect(wait).await;
                     drop(slot);
                     return made;
                 }
@@ -113,20 +151,20 @@ impl Pool {
         }
     }
 
-    async fn connect(&self, until: Instant) -> Result<Link, Fault> {
+    async fn connect(&self, wait: Wait) -> Result<Link, Fault> {
         let Some(attempt) = self.0.health.attempt(Instant::now()) else {
             return Err(catalog("the server could not be reached a moment ago"));
         };
-        match timeout_at(until, self.0.options.connect()).await {
-            Ok(Ok(connection)) => {
+        match self.within(wait, self.0.options.connect()).await {
+            Some(Ok(connection)) => {
                 self.0.health.seen(Instant::now());
                 Ok(Link::new(connection))
             }
-            Ok(Err(error)) => {
+            Some(Err(error)) => {
                 attempt.failed(Instant::now());
                 Err(catalog(error))
             }
-            Err(_) => {
+            None => {
                 attempt.failed(Instant::now());
                 Err(catalog("the server did not answer in time"))
             }
