@@ -126,7 +126,11 @@ impl Start<'_> {
         Ok(Gc::new(collector, office))
     }
 
-    pub(super) async fn flights(&self, breakers: &Breakers, events: &Events) -> Result<(Flights, Vec<Arbiter>), Fault> {
+    pub(super) async fn flights(
+        &self,
+        breakers: &Breakers,
+        events: &Events,
+    ) -> Result<(Flights, Vec<Arbiter>), Fault> {
         let crew = Arc::new(Crew {
             upstream: Arc::clone(&self.deps.upstream),
             spools: Arc::clone(&self.deps.spools),
