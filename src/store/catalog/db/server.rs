@@ -25,6 +25,8 @@ pub(super) const ROWS: usize = 200;
 /// How often to take another connection when the one that was idle is broken.
 const TRIES: u32 = 3;
 
+/// How long to wait for a text of several statements.
+const MIGRATION: Duration = Duration::from_mins(30);
 /// How long to wait for the first connection of all.
 const REACH: Duration = Duration::from_secs(15);
 
@@ -206,9 +208,9 @@ impl Tx {
         self.noted(done)
     }
 
-    /// No limit but the server's own.
+    /// A migration may take long, and waits for others'.
     pub(super) async fn script(&mut self, text: &'static str) -> Result<(), Fault> {
-        let done = self.io.enter(self.lease.link.script(text, Duration::MAX)).await;
+        let done = self.io.enter(self.lease.link.script(text, MIGRATION)).await;
         self.noted(done)
     }
 

@@ -69,11 +69,7 @@ impl Place {
         let db = checked(connections_made).await.unwrap();
         let opened = Postgres::over(db, SystemClock::shared(), Arc::clone(&self.vault)).await;
         let opened = opened.unwrap();
-        let all = join_all((0..connections).map(|_| opened.db.begin())).await;
-        for begun in all {
-            let ended = begun.unwrap().end(Ok(End::Rollback(())), &mut 0).await;
-            assert!(ended.is_break());
-        }
+        warm(&opened, connections).await;
         opened
     }
 
@@ -114,6 +110,15 @@ impl Place {
 
     async fn administer(&self, text: &str) -> u64 {
         run(PgConnection::connect(self.server.as_str()).await.unwrap(), text).await
+    }
+}
+
+/// Makes so many connections, unless they are there.
+pub(in crate::catalog) async fn warm(catalog: &Postgres, connections: u32) {
+    let all = join_all((0..connections).map(|_| catalog.db.begin())).await;
+    for begun in all {
+        let ended = begun.unwrap().end(Ok(End::Rollback(())), &mut 0).await;
+        assert!(ended.is_break());
     }
 }
 
