@@ -87,7 +87,8 @@ async fn kept(app: &App) -> Vec<u8> {
     let mut kept = app.log().into_bytes();
     for file in files_under(app.data()) {
         if !file.ends_with("secret-key") {
-            kept.extend(std::fs::read(file).unwrap());
+            // A spool may end while the program runs.
+            kept.extend(std::fs::read(file).unwrap_or_default());
         }
     }
     if app.shared().parts().postgresql {
