@@ -7,9 +7,14 @@ use artifactapi_core::port::ByteStream;
 use bytes::Bytes;
 
 pub use crate::account::Portion;
+use crate::again::Again;
 
 /// A client's request for a repository.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a property of its own of request or connection"
+)]
 pub struct Exchange {
     /// What is to be done.
     pub verb: Verb,
@@ -19,6 +24,8 @@ pub struct Exchange {
     pub framed: bool,
     /// Whether an open file can be sent as it is ([`Body::File`]).
     pub files: bool,
+    /// Whether it is a GET without conditions, ranges, credentials or wishes but `Accept`.
+    pub plain: bool,
     /// The repository's name.
     pub repo: String,
     /// The path below the repository as it stood in the request target, undecoded.
@@ -98,6 +105,8 @@ pub enum Body {
         /// The bytes.
         stream: ByteStream,
     },
+    /// Bytes at hand, of an answer that can be given again.
+    Again(Box<Again>),
     /// Bytes of a file. Only where the exchange takes files.
     File(Box<Portion>),
     /// The answer to HEAD: what the body of GET would measure, if known.

@@ -2,6 +2,7 @@
 
 mod account;
 pub mod admin;
+pub mod again;
 mod ahead;
 mod changes;
 mod commit;

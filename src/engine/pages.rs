@@ -15,6 +15,7 @@ use artifactapi_formats::kit::media;
 use bytes::Bytes;
 
 use crate::Shared;
+use crate::again::{self, Again};
 use crate::derived::{self, Page};
 use crate::exchange::{Body, Exchange};
 use crate::fetching::Quest;
@@ -72,10 +73,13 @@ fn shown_page<'a>(
 
 fn answer(x: &Exchange, shown: &Shown<'_>, body: Bytes, document: &Document) -> Result<Served, Fault> {
     let (mut response, cut) = shown.head(x)?;
-    match cut {
-        Cut::Nothing => {}
-        Cut::Whole => response.body = Body::Bytes(body),
-        Cut::Part(part) => response.body = Body::Bytes(slice(&body, &part)),
+    match (cut, document) {
+        (Cut::Nothing, _) => {}
+        (Cut::Whole, Document::Stored(entry)) if x.plain && body.len() as u64 <= again::LARGEST => {
+            response.body = Body::Again(Box::new(Again::new(body, Arc::clone(entry))));
+        }
+        (Cut::Whole, _) => response.body = Body::Bytes(body),
+        (Cut::Part(part), _) => response.body = Body::Bytes(slice(&body, &part)),
     }
     let entry = match document {
         Document::Stored(entry) => Some(entry.id.clone()),

@@ -7,7 +7,11 @@ use artifactapi_core::Fault;
 use artifactapi_core::entry::{Entry, EntryKey};
 use artifactapi_core::outcome::Outcome;
 use artifactapi_core::plan::Want;
+use artifactapi_core::port::ByteStream;
+use bytes::{Bytes, BytesMut};
+use futures_util::TryStreamExt as _;
 
+use crate::again::{self, Again};
 use crate::exchange::{Body, Exchange, Portion, Response};
 use crate::fetching::Quest;
 use crate::obtain::{Got, Wish};
@@ -91,7 +95,7 @@ pub(crate) async fn stored(
 }
 
 /// Bytes of a stored object, as the connection takes them best.
-async fn body(shared: &Shared, x: &Exchange, entry: &Entry, span: Range<u64>) -> Result<Body, Fault> {
+async fn body(shared: &Shared, x: &Exchange, entry: &Arc<Entry>, span: Range<u64>) -> Result<Body, Fault> {
     let length = span.end - span.start;
     if x.files
         && length > LEAST_FILE
@@ -99,11 +103,29 @@ async fn body(shared: &Shared, x: &Exchange, entry: &Entry, span: Range<u64>) ->
     {
         return Ok(Body::File(Box::new(Portion::new(file, span))));
     }
+    let whole = length == entry.size;
     match shared.blobs.open(&entry.object, Some(span)).await? {
+        Some(stream) if x.plain && whole && length <= again::LARGEST => {
+            let bytes = gathered(stream, length).await?;
+            Ok(Body::Again(Box::new(Again::new(bytes, Arc::clone(entry)))))
+        }
         Some(stream) => Ok(Body::Stream {
             length: Some(length),
             stream,
         }),
         None => Err(shared.lost(entry).await),
     }
+}
+
+/// A small body in one piece; it comes in one as a rule.
+async fn gathered(mut stream: ByteStream, length: u64) -> Result<Bytes, Fault> {
+    let first = stream.try_next().await?.unwrap_or_default();
+    if first.len() as u64 == length {
+        return Ok(first);
+    }
+    let mut bytes = BytesMut::from(first);
+    while let Some(piece) = stream.try_next().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes.freeze())
 }

@@ -18,7 +18,7 @@ use crate::account::Account;
 use crate::exchange::{Access, Body, Exchange, Response};
 use crate::obtain::crashed;
 use crate::table::Mount;
-use crate::{Engine, publish, read, respond};
+use crate::{Engine, again, publish, read, respond};
 
 /// Longest path that can be a key: 1024 bytes, each of them escaped.
 const LONGEST_PATH: usize = 3 * 1024;
@@ -60,6 +60,7 @@ impl Engine {
         if mount.as_ref().is_some_and(|mount| !mount.anonymous_read()) {
             keep_private(&mut served.response.headers);
         }
+        again::sift(&mut served.response, &x, mount.as_ref());
         self.account(&x, mount.as_deref(), begun, served)
     }
 
@@ -145,6 +146,10 @@ impl Engine {
                 stream: account.follow(stream),
             },
             Body::File(portion) => Body::File(Box::new(account.watch(*portion))),
+            Body::Again(again) => {
+                account.close(again.body().len() as u64);
+                Body::Again(again)
+            }
             Body::Bytes(bytes) => {
                 account.close(bytes.len() as u64);
                 Body::Bytes(bytes)
@@ -157,8 +162,8 @@ impl Engine {
         response
     }
 
-    fn tell_hit(&self, row: &LogRow) {
-        self.shared.handles.events.tell(Event {
+    pub(crate) fn tell_hit(&self, row: &LogRow) {
+        self.shared.handles.events.tell_hit(|| Event {
             kind: EventKind::Hit,
             remote: Some(row.repo.clone()),
             path: Some(row.path.clone()),
@@ -252,7 +257,7 @@ fn keep_private(headers: &mut Headers) {
 }
 
 /// As much of a path as any key can have; the rest of a longer one, which was refused, would only fill the log.
-fn loggable(raw_path: &str) -> &str {
+pub(crate) fn loggable(raw_path: &str) -> &str {
     raw_path
         .get(..raw_path.floor_char_boundary(LONGEST_PATH))
         .unwrap_or(raw_path)

@@ -85,6 +85,11 @@ impl Shelf {
         self.pinning.answer(id, self.moment(), look).await
     }
 
+    /// Whether this very entry lies here.
+    pub(crate) fn holds(&self, entry: &Arc<Entry>) -> bool {
+        self.entries.get(&entry.id).is_some_and(|here| Arc::ptr_eq(&here, entry))
+    }
+
     /// The present moment; to be taken before the catalog is asked or written.
     pub(crate) fn moment(&self) -> Moment {
         Moment(self.removals.load(Ordering::SeqCst))

@@ -197,6 +197,12 @@ impl Table {
         self.mounts.load().get(name).cloned()
     }
 
+    /// Whether this very mount is in force.
+    pub(crate) fn is_in_force(&self, mount: &Arc<Mount>) -> bool {
+        let mounts = self.mounts.load();
+        mounts.get(mount.name()).is_some_and(|now| Arc::ptr_eq(now, mount))
+    }
+
     /// Whether a mount is still the one in force: a fetch begun under older settings must not be stored.
     pub(crate) fn is_current(&self, mount: &Mount) -> bool {
         self.get(mount.name())

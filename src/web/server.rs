@@ -3,6 +3,7 @@
 //! It is built on actix-http's `HttpService` rather than `HttpServer`, for its hook on `Expect: 100-continue`: a
 //! client without a token hears 401 before it sends a body.
 
+mod again;
 mod connection;
 mod expect;
 mod listen;

@@ -9,19 +9,31 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::Bytes;
 
-/// How many requests run on a connection.
+/// The requests of a connection.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Traffic(Rc<Cell<usize>>);
+pub(crate) struct Traffic(Rc<Count>);
+
+#[derive(Debug, Default)]
+struct Count {
+    running: Cell<usize>,
+    begun: Cell<u64>,
+}
 
 impl Traffic {
     /// Whether nothing runs: what arrives belongs to the head of the next request.
     pub(crate) fn is_idle(&self) -> bool {
-        self.0.get() == 0
+        self.0.running.get() == 0
+    }
+
+    /// How many requests have begun so far.
+    pub(crate) fn begun(&self) -> u64 {
+        self.0.begun.get()
     }
 
     /// A request begins; it ends when the result is dropped.
     pub(crate) fn begin(&self) -> Busy {
-        self.0.set(self.0.get() + 1);
+        self.0.running.set(self.0.running.get() + 1);
+        self.0.begun.set(self.0.begun.get() + 1);
         Busy(Self::clone(self))
     }
 }
@@ -32,8 +44,8 @@ pub(crate) struct Busy(Traffic);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let count = &self.0.0;
-        count.set(count.get().saturating_sub(1));
+        let running = &self.0.0.running;
+        running.set(running.get().saturating_sub(1));
     }
 }
 

@@ -1,6 +1,7 @@
 //! `/api/v1/remote/{name}/{path}`: reads of remotes and locals, writes to locals.
 
-use actix_web::http::{Method, Version};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, Uri, Version};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use artifactapi_core::headers::Headers;
@@ -13,7 +14,17 @@ use crate::sendfile::Outlet;
 use crate::state::State;
 
 /// The part of the path in front of a repository's name.
-const PREFIX: &str = "/api/v1/remote/";
+pub(crate) const PREFIX: &str = "/api/v1/remote/";
+
+/// Fields that no answer to a read depends on, or on `Accept` and `Host` alone.
+const PLAIN: [HeaderName; 6] = [
+    header::HOST,
+    header::USER_AGENT,
+    header::ACCEPT,
+    header::ACCEPT_ENCODING,
+    header::ACCEPT_LANGUAGE,
+    header::CONNECTION,
+];
 
 /// Translates a request for the engine, and its answer back.
 pub(crate) async fn handle(request: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
@@ -33,6 +44,11 @@ pub(crate) async fn handle(request: HttpRequest, payload: Payload, state: Data<S
         Either::Right(((), write)) => write.await,
     };
     reply::http(response, request.conn_data::<Outlet>())
+}
+
+/// Whether a request asks for nothing but what lies under a path.
+pub(crate) fn is_plain(method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {
+    *method == Method::GET && uri.query().is_none() && headers.keys().all(|name| PLAIN.contains(name))
 }
 
 fn verb(method: &Method) -> Option<Verb> {
@@ -60,7 +76,7 @@ fn refuse(method: &Method) -> HttpResponse {
 fn exchange(request: &HttpRequest, verb: Verb, state: &State) -> Exchange {
     let below = request.uri().path().strip_prefix(PREFIX).unwrap_or_default();
     let (repo, raw_path) = below.split_once('/').unwrap_or((below, ""));
-    let text = |value: &actix_web::http::header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
     let headers: Headers = request
         .headers()
         .iter()
@@ -70,6 +86,7 @@ fn exchange(request: &HttpRequest, verb: Verb, state: &State) -> Exchange {
         verb,
         head: request.method() == Method::HEAD,
         files: request.conn_data::<Outlet>().is_some(),
+        plain: is_plain(request.method(), request.uri(), request.headers()),
         framed: request.version() >= Version::HTTP_11,
         repo: repo.to_owned(),
         raw_path: raw_path.to_owned(),

@@ -6,6 +6,8 @@ mod reply;
 
 use actix_web::web;
 
+pub(crate) use self::handler::{PREFIX, is_plain};
+
 /// Routes of package clients. Registered first: resources are matched in order, and these are the hot ones.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config.service(

@@ -25,6 +25,11 @@ pub(crate) fn http(response: Response, outlet: Option<&Outlet>) -> HttpResponse 
     fields(&mut builder, &response.headers);
     match response.body {
         Body::Empty => builder.finish(),
+        Body::Again(again) => {
+            let mut response = builder.body(again.body().clone());
+            response.extensions_mut().insert(*again);
+            response
+        }
         Body::Bytes(bytes) if bytes.len() <= LARGE => builder.body(bytes),
         Body::Bytes(bytes) => direct(builder, Parcel::Memory(bytes), outlet),
         Body::File(portion) => direct(builder, Parcel::file(portion), outlet),

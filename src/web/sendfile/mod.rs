@@ -35,9 +35,13 @@ enum Load {
 }
 
 impl Outlet {
-    /// Whether something waits to be sent.
-    fn is_full(&self) -> bool {
-        matches!(*self.0.borrow(), Load::Full(_))
+    /// Writes a head, and with it what waits in memory; a head before a file is announced as the first part of more, so
+    /// that the kernel need not send it in a packet of its own. `None` if nothing waits.
+    fn write_head(&self, socket: &TcpStream, head: &[u8]) -> Option<io::Result<usize>> {
+        match &mut *self.0.borrow_mut() {
+            Load::Full(parcel) => Some(parcel.write_head(socket, head)),
+            Load::Empty | Load::Sent => None,
+        }
     }
 
     /// Sends what waits, as far as the socket takes it.

@@ -4,7 +4,7 @@
 //! into it on the blocking pool where it is not there.
 
 use std::fs::File;
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
@@ -15,6 +15,7 @@ use actix_web::web::Bytes;
 use artifactapi_engine::exchange::Portion;
 use rustix::fs::Advice;
 use rustix::io::ReadWriteFlags;
+use rustix::net::SendFlags;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -63,6 +64,23 @@ impl Parcel {
             Self::File { portion, .. } => {
                 let rest = portion.rest();
                 rest.end.saturating_sub(rest.start)
+            }
+        }
+    }
+
+    /// Writes the head of its answer, of which so many bytes have gone; bytes in memory go with it.
+    pub(super) fn write_head(&mut self, socket: &TcpStream, head: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Memory(bytes) => {
+                let written = socket.try_write_vectored(&[IoSlice::new(head), IoSlice::new(bytes)])?;
+                let beyond = written.saturating_sub(head.len());
+                drop(bytes.split_to(beyond.min(bytes.len())));
+                Ok(written.min(head.len()))
+            }
+            Self::File { .. } => {
+                let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+                let call = || rustix::net::send(socket, head, flags).map_err(io::Error::from);
+                socket.try_io(Interest::WRITABLE, call)
             }
         }
     }

@@ -4,8 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustix::net::SendFlags;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::Outlet;
@@ -29,19 +28,6 @@ impl Socket {
     pub(crate) fn outlet(&self) -> Option<Outlet> {
         self.outlet.clone()
     }
-
-    /// Writes bytes that are followed by others at once, so that the kernel need not send a head in a packet of its own.
-    fn poll_write_more(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
-        loop {
-            ready!(self.tcp.poll_write_ready(cx))?;
-            let send = || rustix::net::send(&self.tcp, bytes, flags).map_err(io::Error::from);
-            match self.tcp.try_io(Interest::WRITABLE, send) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
-            }
-        }
-    }
 }
 
 impl AsyncRead for Socket {
@@ -56,8 +42,15 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.outlet.as_ref().is_some_and(Outlet::is_full) {
-            return self.poll_write_more(cx, bytes);
+        while let Some(outlet) = &self.outlet
+            && let Some(written) = outlet.write_head(&self.tcp, bytes)
+        {
+            match written {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.tcp.poll_write_ready(cx))?
+                }
+                done => return Poll::Ready(done),
+            }
         }
         Pin::new(&mut self.tcp).poll_write(cx, bytes)
     }

@@ -1,18 +1,20 @@
 //! Connections: one HTTP service per worker and listener, with its deadlines.
 
 use std::future::ready;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::body::BoxBody;
 use actix_http::error::DispatchError;
-use actix_http::{Extensions, HttpService, Protocol, Request};
+use actix_http::{Extensions, HttpService, Protocol, Request, Response};
 use actix_server::GracefulShutdownSignal;
 use actix_service::{
-    IntoServiceFactory as _, Service, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config,
+    IntoServiceFactory as _, Service, ServiceFactory, ServiceFactoryExt as _, apply_fn_factory, fn_service,
+    map_config,
 };
 use actix_tls::accept::TlsError;
 use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
-use actix_web::dev::{AppConfig, ServiceResponse};
+use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
@@ -21,6 +23,7 @@ use artifactapi_core::config::Config;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::again::Answers;
 use super::timed::Timed;
 use super::{expect, listen};
 use crate::sendfile::{Outlet, Socket};
@@ -57,6 +60,7 @@ impl Carrier for TlsStream<TcpStream> {
 #[derive(Clone)]
 pub(super) struct Setup {
     state: Data<State>,
+    answers: Answers,
     sendfile: bool,
     head: Duration,
     keep_alive: Duration,
@@ -70,6 +74,7 @@ impl Setup {
     pub(super) fn new(state: Data<State>, config: &Config, stopping: GracefulShutdownSignal) -> Self {
         let deadlines = &config.deadlines;
         Self {
+            answers: Answers::new(Arc::clone(&state.engine), config.cache.hits_bytes),
             state,
             sendfile: config.server.sendfile,
             head: Duration::from_secs(deadlines.request_head_seconds),
@@ -141,7 +146,7 @@ impl Setup {
         impl ServiceFactory<
             Request,
             Config = (),
-            Response = ServiceResponse<BoxBody>,
+            Response = Response<BoxBody>,
             Error = HttpResponse,
             InitError = (),
             Service: Service<Request, Future: 'static>,
@@ -152,7 +157,7 @@ impl Setup {
             Request,
             Config = (),
             Response = Request,
-            Error = actix_http::Response<BoxBody>,
+            Error = Response<BoxBody>,
             InitError = (),
             Future: 'static,
         > + use<T>,
@@ -163,6 +168,10 @@ impl Setup {
             .configure(routes::configure)
             .into_factory()
             .map_err(|error| error.error_response());
+        let answers = self.answers.clone();
+        let app = apply_fn_factory(map_config(app, |()| AppConfig::default()), move |request, app| {
+            answers.answer(request, app)
+        });
         let (stopping, state) = (self.stopping.clone(), self.state.clone());
         HttpService::build()
             .keep_alive(self.keep_alive)
@@ -180,6 +189,6 @@ impl Setup {
                 }
             })
             .expect(move |request: Request| ready(expect::judge(&state, request)))
-            .finish(map_config(app, |()| AppConfig::default()))
+            .finish(app)
     }
 }

@@ -1,5 +1,6 @@
 //! The server on real sockets of the loopback interface.
 
+mod again;
 mod conduct;
 mod direct;
 mod stream;

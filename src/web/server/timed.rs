@@ -18,8 +18,11 @@ pub(super) struct Timed<T> {
     io: T,
     traffic: Traffic,
     limit: Option<Duration>,
-    /// Runs while a head has begun to arrive and no request runs yet.
-    deadline: Option<Pin<Box<Sleep>>>,
+    /// Since when a head is arriving, and how many requests had begun by then.
+    arriving: Option<(Instant, u64)>,
+    /// Wakes the connection to look at its deadline. It is set anew only when it has gone off: most heads are there long
+    /// before.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> Timed<T> {
@@ -29,7 +32,8 @@ impl<T> Timed<T> {
             io,
             traffic: Traffic::default(),
             limit,
-            deadline: None,
+            arriving: None,
+            alarm: None,
         }
     }
 
@@ -44,15 +48,22 @@ impl<T> Timed<T> {
     }
 
     fn check(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.traffic.is_idle() {
-            self.deadline = None;
+        let (Some(limit), Some((since, begun))) = (self.limit, self.arriving) else {
+            return Poll::Pending;
+        };
+        if !self.traffic.is_idle() || self.traffic.begun() != begun {
+            self.arriving = None;
+            return Poll::Pending;
         }
-        match &mut self.deadline {
-            Some(deadline) => {
-                ready!(deadline.as_mut().poll(cx));
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        let due = since + limit;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        loop {
+            ready!(alarm.as_mut().poll(cx));
+            if Instant::now() >= due {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
-            None => Poll::Pending,
+            // It was set for a head that came in time.
+            alarm.as_mut().reset(due);
         }
     }
 }
@@ -68,9 +79,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Timed<T> {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
-        let arriving = buffer.filled().len() > before && self.traffic.is_idle();
-        if let Some(limit) = self.limit.filter(|_| arriving && self.deadline.is_none()) {
-            self.deadline = Some(Box::pin(sleep_until(Instant::now() + limit)));
+        if buffer.filled().len() > before && self.arriving.is_none() && self.traffic.is_idle() {
+            self.arriving = Some((Instant::now(), self.traffic.begun()));
         }
         Poll::Ready(Ok(()))
     }

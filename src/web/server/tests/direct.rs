@@ -248,13 +248,14 @@ async fn a_body_that_is_being_sent_ends_before_the_server_does() {
     let bench = bench().await;
     let body = text(MUCH);
     put(&bench, "f", &body).await;
-    let server = running(&bench).await;
+    let mut config = config();
+    (config.server.stop_seconds, config.deadlines.body_idle_seconds) = (60, 60);
+    let server = crate::serve(bench.parts(), &config).await.unwrap();
     let mut wire = Wire::open(&server).await;
     wire.say(&get("f", "")).await;
-    let reading = async {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        wire.answer().await.1
-    };
+    // It has begun.
+    timeout(PATIENCE, wire.0.peek(&mut [0])).await.unwrap().unwrap();
+    let reading = async { wire.answer().await.1 };
     let (read, ()) = futures_util::join!(reading, server.stop());
     assert!(read == body);
     // Nothing more is taken.
