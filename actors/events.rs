@@ -14,6 +14,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use actix::Addr;
@@ -75,6 +76,8 @@ pub struct Events {
     slot: Slot<Event>,
     foreign: Slot<Foreign>,
     teller: Addr<Teller>,
+    /// Whether anybody may hear of what happens all the time.
+    heard: Arc<AtomicBool>,
 }
 
 impl Events {
@@ -83,6 +86,22 @@ impl Events {
             slot,
             foreign,
             teller,
+            heard: Arc::new(AtomicBool::new(true)),
+        }
+    }
+
+    /// Takes the teller's word for whether anybody hears.
+    pub(crate) fn heard_where(self, heard: Arc<AtomicBool>) -> Self {
+        Self { heard, ..self }
+    }
+
+    /// Tells of what happens thousands of times a second, unless nobody can hear of it any more: then it only counts as
+    /// missed.
+    pub fn tell_hit(&self, event: impl FnOnce() -> Event) {
+        if self.heard.load(Ordering::Relaxed) {
+            self.tell(event());
+        } else {
+            self.slot.lose(1);
         }
     }
 

@@ -106,7 +106,7 @@ fn used(path: &str) -> EntryKey {
 #[actix::test]
 async fn rows_come_in_batches_and_uses_are_added_up_per_entry() {
     let rig = rig(WAITING);
-    for at in 0..1200 {
+    for at in 0..9000 {
         rig.log
             .push(row(at), Some(used(if at % 2 == 0 { "even" } else { "odd" })));
     }
@@ -114,13 +114,13 @@ async fn rows_come_in_batches_and_uses_are_added_up_per_entry() {
     rig.log.flush().await;
     let batches = rig.book.batches.lock().unwrap();
     let sizes: Vec<_> = batches.iter().map(|(rows, _)| rows.len()).collect();
-    assert_eq!(sizes, [500, 500, 201]);
+    assert_eq!(sizes, [4000, 4000, 1001]);
     let touches: Vec<_> = batches[0]
         .1
         .iter()
         .map(|touch| (touch.id.key.as_str(), touch.at.0, touch.hits))
         .collect();
-    assert_eq!(touches, [("even", 498, 250), ("odd", 499, 250)]);
+    assert_eq!(touches, [("even", 3998, 2000), ("odd", 3999, 2000)]);
 }
 
 #[actix::test]

@@ -11,14 +11,14 @@ use artifactapi_core::Fault;
 use artifactapi_core::entry::EntryKey;
 use artifactapi_core::port::catalog::{Journal, LogRow, Touch};
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::sleep;
 
 use crate::keeper::Kept;
 
 /// Rows written at once.
-const BATCH: usize = 500;
-/// A row waits no longer for others.
-const LINGER: Duration = Duration::from_millis(200);
+const BATCH: usize = 4000;
+/// A row waits no longer for others. Meanwhile nobody listens at the channel, so that pushing wakes nobody.
+const LINGER: Duration = Duration::from_millis(50);
 /// The pause after the first failed write; each is twice as long as that before.
 const PAUSE: Duration = Duration::from_millis(100);
 /// No pause is longer.
@@ -87,13 +87,13 @@ struct Batch {
 impl Batch {
     fn add(&mut self, row: LogRow, used: Option<EntryKey>) {
         if let Some(id) = used {
-            let touch = self.touches.entry(id.clone()).or_insert(Touch {
-                id,
-                at: row.at,
-                hits: 0,
-            });
-            touch.at = touch.at.max(row.at);
-            touch.hits += 1;
+            if let Some(touch) = self.touches.get_mut(&id) {
+                touch.at = touch.at.max(row.at);
+                touch.hits += 1;
+            } else {
+                let (at, hits) = (row.at, 1);
+                self.touches.insert(id.clone(), Touch { id, at, hits });
+            }
         }
         self.rows.push(row);
     }
@@ -118,15 +118,28 @@ impl Desk {
                 return false;
             };
             self.add(item);
-        }
-        let deadline = Instant::now() + LINGER;
-        while self.batch.rows.len() < BATCH && self.flushes.is_empty() {
-            match timeout_at(deadline, self.receiver.recv()).await {
-                Ok(Some(item)) => self.add(item),
-                Ok(None) | Err(_) => break,
+            self.drain();
+            if self.is_open() {
+                sleep(LINGER).await;
             }
         }
+        self.drain();
         true
+    }
+
+    /// Takes in what waits.
+    fn drain(&mut self) {
+        while self.is_open() {
+            let Ok(item) = self.receiver.try_recv() else {
+                return;
+            };
+            self.add(item);
+        }
+    }
+
+    /// Whether more fits into the batch, and nobody waits for it.
+    fn is_open(&self) -> bool {
+        self.batch.rows.len() < BATCH && self.flushes.is_empty()
     }
 
     fn add(&mut self, item: Item) {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use actix::{Actor, Context, Handler, Message, MessageResult, Supervised};
 use artifactapi_core::Clock;
@@ -35,6 +35,10 @@ pub(crate) struct Teller {
     floor: u64,
     ring: VecDeque<Line>,
     watchers: Vec<Watcher>,
+    /// Whether there are watchers here or elsewhere, or have been so lately that they could resume.
+    heard: Arc<AtomicBool>,
+    /// Lines since there was a watcher.
+    unheard: usize,
 }
 
 /// A line of the ring.
@@ -68,6 +72,8 @@ impl Teller {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let mut teller = Self {
+            // Who watches at other replicas is not known here.
+            heard: Arc::new(AtomicBool::new(outgoing.is_some())),
             inbox,
             foreign,
             outgoing,
@@ -76,9 +82,15 @@ impl Teller {
             floor: 0,
             ring: VecDeque::new(),
             watchers: Vec::new(),
+            unheard: 0,
         };
         teller.floor = teller.next_id();
         teller
+    }
+
+    /// Whether anybody may hear what is told.
+    pub(crate) fn heard(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.heard)
     }
 
     fn next_id(&self) -> u64 {
@@ -147,6 +159,12 @@ impl Teller {
     fn publish(&mut self, line: Line) {
         self.watchers
             .retain(|watcher| !watcher.wants(&line) || watcher.lane.tell(line.first, &line.told));
+        if self.watchers.is_empty() && self.outgoing.is_none() {
+            self.unheard += 1;
+            if self.unheard >= RING {
+                self.heard.store(false, Ordering::Relaxed);
+            }
+        }
         self.ring.push_back(line);
         if self.ring.len() > RING
             && let Some(oldest) = self.ring.pop_front()
@@ -157,6 +175,8 @@ impl Teller {
 
     fn subscribe(&mut self, filter: Filter, last_id: Option<u64>) -> Watch {
         let backlog = last_id.map_or_else(VecDeque::new, |last| self.since(last, &filter));
+        self.heard.store(true, Ordering::Relaxed);
+        self.unheard = 0;
         let (lane, end) = lane();
         self.watchers.push(Watcher { filter, lane });
         Watch {
@@ -222,6 +242,7 @@ impl Handler<Subscribe> for Teller {
         while let Some(foreign) = self.foreign.take() {
             self.hear(foreign);
         }
+        self.own_up();
         MessageResult(self.subscribe(message.filter, message.last_id))
     }
 }

@@ -271,3 +271,38 @@ async fn an_id_that_another_process_gave_leads_to_missed_and_never_to_silence() 
     let mut known = rig.watch(Some(a.id)).await;
     assert_eq!(next(&mut known).await, b);
 }
+
+#[actix::test]
+async fn hits_that_nobody_can_hear_of_are_not_told_but_count_as_missed() {
+    let clock: Arc<dyn artifactapi_core::Clock> = artifactapi_core::clock::SystemClock::shared();
+    let (nursery, _) = nursery();
+    let (slot, inbox) = crate::inbox::inbox(WAITING);
+    let (foreign, arrivals) = crate::inbox::inbox(WAITING);
+    let teller = Teller::new((inbox, arrivals), None, clock);
+    let heard = teller.heard();
+    let address = nursery.start("events".into(), slot.gauge(), teller);
+    let events = Events::new(slot, foreign, address).heard_where(Arc::clone(&heard));
+    let hit = || event(EventKind::Hit, Some("r"), "p");
+    events.tell_hit(|| unreachable!("nobody watches"));
+    let mut watch = events.watch(Filter::default(), None).await;
+    events.tell_hit(hit);
+    let told = watch.next().await.unwrap();
+    assert_eq!(told.name, "hit");
+    drop(watch);
+    // Whoever left lately may resume.
+    for _ in 0..3 {
+        events.tell_hit(hit);
+    }
+    let mut resumed = events.watch(Filter::default(), Some(told.id)).await;
+    for _ in 0..3 {
+        assert_eq!(resumed.next().await.unwrap().name, "hit");
+    }
+    drop(resumed);
+    while heard.load(Ordering::Relaxed) {
+        events.tell_hit(hit);
+        tokio::task::yield_now().await;
+    }
+    events.tell_hit(|| unreachable!("nobody can resume any more"));
+    let mut late = events.watch(Filter::default(), Some(told.id)).await;
+    assert_eq!(late.next().await.unwrap().name, MISSED);
+}

@@ -34,12 +34,13 @@ impl Start<'_> {
         let (foreign, heard) = inbox(events::WAITING);
         let outgoing = self.deps.hot.is_shared().then_some(outgoing);
         let teller = Teller::new((told, heard), outgoing, Arc::clone(&self.deps.clock));
+        let heard = teller.heard();
         let name = "events".to_owned();
         let nursery = &self.nursery;
         let teller = nursery
             .start_on(&self.control.handle(), name, slot.gauge(), move || teller)
             .await?;
-        Ok(Events::new(slot, foreign, teller))
+        Ok(Events::new(slot, foreign, teller).heard_where(heard))
     }
 
     pub(super) fn breakers(&self, events: &Events, notices: Slot<Notice>) -> Breakers {
