@@ -148,18 +148,32 @@ statements! {
 /// A statement for `rows` rows, made from one for a single row: repeats what follows `VALUES` in parentheses, with
 /// the placeholders counting on.
 pub(super) fn for_rows(statement: &str, rows: usize) -> String {
+    repeated(statement, |width| {
+        let groups: Vec<String> = (0..rows)
+            .map(|at| {
+                let places: Vec<_> = (1..=width).map(|n| format!("${}", at * width + n)).collect();
+                format!("({})", places.join(", "))
+            })
+            .collect();
+        groups.join(", ")
+    })
+}
+
+/// The same with placeholders that have no numbers and stand in order.
+pub(super) fn for_rows_in_order(statement: &str, rows: usize) -> String {
+    repeated(statement, |width| {
+        let group = format!("({}), ", vec!["?"; width].join(", "));
+        group.repeat(rows).trim_end_matches(", ").to_owned()
+    })
+}
+
+/// Puts groups of so many placeholders where the statement has one.
+fn repeated(statement: &str, groups: impl FnOnce(usize) -> String) -> String {
     let Some((head, rest)) = statement.split_once("VALUES (") else {
         return statement.to_owned();
     };
     let (row, tail) = rest.split_once(')').unwrap_or((rest, ""));
-    let width = row.split(',').count();
-    let groups: Vec<String> = (0..rows)
-        .map(|at| {
-            let places: Vec<_> = (1..=width).map(|n| format!("${}", at * width + n)).collect();
-            format!("({})", places.join(", "))
-        })
-        .collect();
-    format!("{head}VALUES {}{tail}", groups.join(", "))
+    format!("{head}VALUES {}{tail}", groups(row.split(',').count()))
 }
 
 #[cfg(test)]
@@ -171,6 +185,10 @@ mod tests {
         assert_eq!(
             for_rows("INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING", 2),
             "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING"
+        );
+        assert_eq!(
+            for_rows_in_order("INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT DO NOTHING", 2),
+            "INSERT INTO t (a, b) VALUES (?, ?), (?, ?) ON CONFLICT DO NOTHING"
         );
         assert_eq!(
             for_rows(KNOWN_OBJECTS, 3),

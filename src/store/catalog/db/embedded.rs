@@ -7,9 +7,8 @@ use super::query::Query;
 use super::row::Row;
 use crate::trouble::catalog;
 
-/// Rows put into one statement. Few, for SQLite looks up each placeholder among all the others: with 100 rows of
-/// facts that takes longer than writing them, with 16 it does not count.
-pub(in crate::catalog) const ROWS: usize = 16;
+/// Rows put into one statement.
+pub(in crate::catalog) const ROWS: usize = 256;
 
 /// Begins a transaction as a writer, so that it never fails half-way for having read first.
 const BEGIN: &str = "BEGIN IMMEDIATE";

@@ -17,7 +17,9 @@ pub(in crate::catalog) enum Value<'q> {
 /// A statement with its values.
 #[derive(Clone, Debug)]
 pub(in crate::catalog) struct Query<'q> {
-    text: Cow<'static, str>,
+    text: &'static str,
+    /// For how many rows it is repeated.
+    rows: Option<usize>,
     values: Vec<Value<'q>>,
     /// Whether it is kept prepared.
     kept: bool,
@@ -29,7 +31,8 @@ impl<'q> Query<'q> {
     /// A statement.
     pub(in crate::catalog) fn new(text: &'static str) -> Self {
         Self {
-            text: Cow::Borrowed(text),
+            text,
+            rows: None,
             values: Vec::new(),
             kept: true,
             slow: false,
@@ -39,7 +42,7 @@ impl<'q> Query<'q> {
     /// A statement for `rows` rows, made from one for a single row; kept prepared if that is as many as it `takes`.
     pub(in crate::catalog) fn rows(text: &'static str, rows: usize, takes: usize) -> Self {
         Self {
-            text: Cow::Owned(sql::for_rows(text, rows)),
+            rows: Some(rows),
             kept: rows == takes,
             ..Self::new(text)
         }
@@ -67,9 +70,11 @@ impl<'q> Query<'q> {
         Option<String>: for<'t> Encode<'t, DB> + Type<DB>,
         for<'t> Option<&'t str>: Encode<'t, DB> + Type<DB>,
     {
-        let query = match &self.text {
-            Cow::Borrowed(text) => sqlx::query(*text),
-            Cow::Owned(text) => sqlx::query(AssertSqlSafe(text.clone())),
+        let query = match self.rows {
+            None => sqlx::query(self.text),
+            // SQLite looks up each name of a placeholder among all the others, and knows places without names.
+            Some(rows) if knows_nul => sqlx::query(AssertSqlSafe(sql::for_rows_in_order(self.text, rows))),
+            Some(rows) => sqlx::query(AssertSqlSafe(sql::for_rows(self.text, rows))),
         };
         let query = query.persistent(self.kept);
         self.values.iter().fold(query, |query, value| match value {
