@@ -108,7 +108,7 @@ async fn a_newer_catalog_or_one_with_another_history_is_refused() {
 #[tokio::test]
 async fn a_failed_migration_leaves_nothing() {
     let place = Place::new().await;
-    let db = place.open().await;
+    let db = place.open_warm(4).await;
     let broken = migrate::Migration::test(2, "CREATE TABLE more (a text); CREATE TABLE blobs (a text);");
     let known = [migrate::POSTGRESQL[0].clone(), broken];
     assert!(
@@ -165,7 +165,7 @@ async fn a_database_that_does_not_hold_every_key_is_refused() {
 #[tokio::test]
 async fn connections_say_who_they_are_and_are_bounded_on_the_server() {
     let place = Place::new().await;
-    let db = place.open().await;
+    let db = place.open_warm(4).await;
     for (name, value) in [
         ("application_name", "artifactapi"),
         ("statement_timeout", "30s"),
@@ -188,7 +188,7 @@ async fn connections_say_who_they_are_and_are_bounded_on_the_server() {
 #[tokio::test]
 async fn text_that_the_server_cannot_hold_is_kept_in_another_form() {
     let place = Place::new().await;
-    let db = place.open().await;
+    let db = place.open_warm(4).await;
     db.settle("na\0me", "val\0ue").await.unwrap();
     assert_eq!(
         db.setting("na\0me").await.unwrap().as_deref(),
@@ -202,7 +202,7 @@ async fn text_that_the_server_cannot_hold_is_kept_in_another_form() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_loses_a_deadlock_begins_again() {
     let place = Place::new().await;
-    let db = place.open().await;
+    let db = place.open_warm(4).await;
     for name in ["a", "b"] {
         db.settle(name, "").await.unwrap();
     }

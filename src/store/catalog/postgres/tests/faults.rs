@@ -85,7 +85,7 @@ async fn connections_that_the_server_ended_cost_nobody_anything() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_whose_connection_ends_leaves_nothing_and_is_not_begun_again() {
     let place = Place::new().await;
-    let db = place.open().await;
+    let db = place.open_warm(4).await;
     let mut begun = 0;
     let done: Result<(), Fault> = transaction!(db.db, |tx| async {
         begun += 1;
@@ -171,7 +171,7 @@ async fn a_commit_without_an_answer_is_a_fault_and_never_tried_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_who_leave_leave_nothing_behind() {
     let place = Place::new().await;
-    let db = place.open().await;
+    let db = place.open_warm(4).await;
     for (name, value) in [("a", "1"), ("b", "2")] {
         db.settle(name, value).await.unwrap();
     }
