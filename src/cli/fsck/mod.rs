@@ -76,9 +76,10 @@ async fn checked(args: &Args, machine: &Machine) -> Result<Report, Failure> {
             Stores::open_read_only(&config).await?
         };
         // Who has the folder for itself knows that nothing in it belongs to a running write; others may write elsewhere.
-        let grace = match stores.is_shared() {
-            true => Duration::from_secs(config.gc.grace),
-            false => Duration::ZERO,
+        let grace = if stores.is_shared() {
+            Duration::from_secs(config.gc.grace)
+        } else {
+            Duration::ZERO
         };
         let report = look(&stores, args, grace).await;
         let current = stores.is_current();

@@ -44,9 +44,10 @@ impl S3 {
     pub fn url(&self) -> Option<Url> {
         let endpoint = self.endpoint.as_ref()?;
         let scheme = if self.secure { "https" } else { "http" };
-        let text = match endpoint.contains("://") {
-            true => endpoint.clone(),
-            false => format!("{scheme}://{endpoint}"),
+        let text = if endpoint.contains("://") {
+            endpoint.clone()
+        } else {
+            format!("{scheme}://{endpoint}")
         };
         let url = Url::parse(&text).ok()?;
         (["http", "https"].contains(&url.scheme()) && url.has_host()).then_some(url)
