@@ -65,7 +65,7 @@ fn embedded(config: &Config, folder: &Path, there: bool) -> Result<Config, Failu
         gc: config.gc.clone(),
         ..Config::default()
     };
-    all.store.data_dir = folder.to_owned();
+    folder.clone_into(&mut all.store.data_dir);
     Ok(all)
 }
 

@@ -87,7 +87,9 @@ impl Shelf {
 
     /// Whether this very entry lies here.
     pub(crate) fn holds(&self, entry: &Arc<Entry>) -> bool {
-        self.entries.get(&entry.id).is_some_and(|here| Arc::ptr_eq(&here, entry))
+        self.entries
+            .get(&entry.id)
+            .is_some_and(|here| Arc::ptr_eq(&here, entry))
     }
 
     /// The present moment; to be taken before the catalog is asked or written.

@@ -200,7 +200,9 @@ impl Table {
     /// Whether this very mount is in force.
     pub(crate) fn is_in_force(&self, mount: &Arc<Mount>) -> bool {
         let mounts = self.mounts.load();
-        mounts.get(mount.name()).is_some_and(|now| Arc::ptr_eq(now, mount))
+        mounts
+            .get(mount.name())
+            .is_some_and(|now| Arc::ptr_eq(now, mount))
     }
 
     /// Whether a mount is still the one in force: a fetch begun under older settings must not be stored.

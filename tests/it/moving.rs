@@ -13,6 +13,13 @@ use crate::support::bytes::bytes_of;
 use crate::support::parts::Parts;
 use crate::support::process::{Ran, command, run_with};
 
+/// Everything in one folder.
+const EMBEDDED: Parts = Parts {
+    postgresql: false,
+    redis: false,
+    s3: false,
+};
+
 /// Objects of the installation; a trial takes more.
 fn objects() -> u64 {
     let asked = std::env::var("IT_MOVED").ok();
@@ -66,72 +73,57 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_installation_moves_to_the_servers_and_back_whatever_interrupts_it() {
-    let embedded = Parts {
-        postgresql: false,
-        redis: false,
-        s3: false,
-    };
-    let mut home = App::setup().on(embedded).start().await;
+/// A program on a folder that holds a local with many objects and a remote with a secret, stopped.
+async fn settled() -> (App, Vec<Value>) {
+    let mut home = App::setup().on(EMBEDDED).start().await;
     home.create_local("own", "generic", json!({})).await;
     let secret = json!({"token": "moved-s3cret"});
     home.create_remote("files", "generic", "http://files.example/", secret)
         .await;
     stream::iter(0..objects())
-        .map(|n| {
-            let app = &home;
-            async move {
-                let body = bytes_of(n % 1_000, 10 + (n % 700) as usize * 9);
-                app.put("own", &format!("d{}/{n}", n % 7), body).await.expect(201);
-            }
-        })
+        .map(|n| put(&home, n))
         .buffer_unordered(16)
         .collect::<()>()
         .await;
-    let before = listing(&home, "own").await;
-    assert_eq!(before.len() as u64, objects());
+    let listed = listing(&home, "own").await;
+    assert_eq!(listed.len() as u64, objects());
     home.stop();
+    (home, listed)
+}
+
+async fn put(app: &App, n: u64) {
+    let path = format!("d{}/{n}", n % 7);
+    app.put("own", &path, body(n)).await.expect(201);
+}
+
+fn body(n: u64) -> bytes::Bytes {
+    bytes_of(n % 1_000, 10 + (n % 700) as usize * 9)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_installation_moves_to_the_servers_and_back_whatever_interrupts_it() {
+    let (home, before) = settled().await;
 
     let mut away = App::setup().on(Parts::ALL).start().await;
     away.stop();
     let env = away.shared().env();
-    let import = [
-        "migrate",
-        "--import-from",
-        text(home.data()),
-        "--data-dir",
-        text(away.data()),
-    ];
+    let place = ["--data-dir", text(away.data())];
+    let import = [&["migrate", "--import-from", text(home.data())], &place[..]].concat();
     interrupted(&env, &import);
-    let refused = run_with(
-        &env,
-        &[
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--data-dir",
-            text(away.data()),
-        ],
-    );
+    let serve = [&["serve", "--listen", "127.0.0.1:0"], &place[..]].concat();
+    let refused = run_with(&env, &serve);
     assert_eq!(refused.code, Some(1), "{}", refused.output);
     assert!(refused.output.contains("not finished"), "{}", refused.output);
     finished(&env, &import);
     away.restart().await;
     assert_eq!(listing(&away, "own").await, before);
-    let sample = away.read("own", "d1/8").await;
-    assert_eq!(sample.body, bytes_of(8, 10 + 8 * 9));
+    assert_eq!(away.read("own", "d1/8").await.body, body(8));
     away.stop();
 
-    let mut back = App::setup().on(embedded).start().await;
+    let mut back = App::setup().on(EMBEDDED).start().await;
     back.stop();
-    let export = [
-        "migrate",
-        "--export-to",
-        text(back.data()),
-        "--data-dir",
-        text(away.data()),
-    ];
+    let place = ["--data-dir", text(away.data())];
+    let export = [&["migrate", "--export-to", text(back.data())], &place[..]].concat();
     interrupted(&env, &export);
     finished(&env, &export);
     let again = run_with(&env, &export);
@@ -143,13 +135,9 @@ async fn an_installation_moves_to_the_servers_and_back_whatever_interrupts_it() 
     );
     back.restart().await;
     assert_eq!(listing(&back, "own").await, before);
-    let secrets = back
-        .admin(reqwest::Method::POST, "/api/v2/secrets/rotate", Value::Null)
-        .await;
+    let rotate = "/api/v2/secrets/rotate";
+    let secrets = back.admin(reqwest::Method::POST, rotate, Value::Null).await;
     let secrets = secrets.expect(200).json();
-    assert_eq!(
-        (&secrets["already"], &secrets["failed"]),
-        (&json!(1), &json!(0)),
-        "{secrets}"
-    );
+    let opened = (&secrets["already"], &secrets["failed"]);
+    assert_eq!(opened, (&json!(1), &json!(0)), "{secrets}");
 }

@@ -47,7 +47,7 @@ impl AsyncWrite for Socket {
         {
             match written {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.tcp.poll_write_ready(cx))?
+                    ready!(self.tcp.poll_write_ready(cx))?;
                 }
                 done => return Poll::Ready(done),
             }

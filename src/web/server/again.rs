@@ -22,8 +22,8 @@ use crate::traffic::Traffic;
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// What an answer takes besides key and body, for the bound.
 const OVERHEAD: usize = 1024;
-/// More bytes are better sent from where they are than copied.
-const WORTH_NO_COPY: usize = 8 << 10;
+/// More bytes are better sent from where they are than copied: fewer fit into the buffer as it is, and are sent in one turn.
+const WORTH_NO_COPY: usize = 24 << 10;
 /// Whoever asks at such length is not answered from here.
 const LONGEST_KEY: usize = 2048;
 
@@ -161,7 +161,7 @@ fn put_key(request: &Request, key: &mut String) -> bool {
     {
         return false;
     }
-    let host = uri.authority().map(|authority| authority.as_str());
+    let host = uri.authority().map(actix_http::uri::Authority::as_str);
     key.push_str(host.unwrap_or_default());
     for field in [header::HOST, header::ACCEPT] {
         for value in headers.get_all(field) {

@@ -1,5 +1,6 @@
 //! Bodies that are sent past the buffer: the same bytes as any other, and the same end where they cannot be whole.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -25,7 +26,7 @@ fn text(length: usize) -> String {
     let mut text = String::with_capacity(length + 8);
     let mut number = 0;
     while text.len() < length {
-        text.push_str(&format!("{number:07x}\n"));
+        writeln!(text, "{number:07x}").unwrap();
         number += 1;
     }
     text.truncate(length);

@@ -46,6 +46,7 @@ async fn secured(bench: &Bench) -> (Running, Certificate) {
 }
 
 #[actix_web::test]
+#[expect(clippy::disallowed_methods, reason = "a client of the test's own")]
 async fn large_files_come_whole_over_tls_and_over_http_2() {
     let bench = Bench::start().await;
     let local = serde_json::json!({"name": "l", "package_type": "generic"});
