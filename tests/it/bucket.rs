@@ -80,7 +80,7 @@ async fn uploads(app: &App) -> usize {
 async fn an_upload_that_another_may_still_go_on_with_is_left_alone() {
     let mut app = App::setup().on(Parts::ALL).start().await;
     let store = Store::open(&app).await;
-    store.begin("anothers").await;
+    store.begin("foreign").await;
     assert_eq!(uploads(&app).await, 1);
     assert_eq!(app.fsck(&[]).code, Some(0));
     assert_eq!(app.stop(), Some(0));
