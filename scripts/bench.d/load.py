@@ -30,11 +30,11 @@ def wrk(cpus, url, connections, seconds, headers=()):
     }
 
 
-def sink(program, cpus, url, connections, seconds, requests=None, unit="requests"):
+def sink(program, cpus, url, connections, seconds, requests=0, unit="requests", pause=0):
     """`unit`: what the rate counts, requests or gigabytes."""
     address, path = url.removeprefix("http://").split("/", 1)
-    words = [str(requests)] if requests else []
-    out = subprocess.run(["taskset", "-c", cpus, program, address, "/" + path, str(connections), str(seconds), *words],
+    out = subprocess.run(["taskset", "-c", cpus, program, address, "/" + path, str(connections), str(seconds), str(requests),
+                          str(pause)],
                          capture_output=True, text=True, check=True).stdout
     said = json.loads(out)
     units = said["requests"] if unit == "requests" else said["bytes"] / 1e9

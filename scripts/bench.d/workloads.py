@@ -23,7 +23,8 @@ class Bench:
         self.files = folder / "files"
         self.running = []
         make_files(self.files, gigabyte)
-        self.upstream = self.run(servers.Nginx("upstream", folder, self.client_cpus, files=self.files))
+        self.upstream = self.run(servers.Nginx(
+            "upstream", folder, self.client_cpus, files=self.files, filler="x" * 2044))
         self.nginx = self.run(servers.Nginx("nginx", folder, self.cpus, workers, files=self.files, upstream=self.upstream.port))
         self.ours = self.run(servers.Ours(binary, folder / "ours", self.cpus, workers))
         self.ours.remote("files", "generic", self.upstream)
@@ -48,7 +49,7 @@ class Bench:
 
     def misses(self, url):
         """`{}` in the URL is a number of its own for each request of each run."""
-        return lambda: load.sink(self.sink, self.client_cpus, url.replace("{}", f"{time.time_ns()}-{{}}"), 1, self.seconds)
+        return lambda: load.sink(self.sink, self.client_cpus, url.replace("{}", f"{time.time_ns()}-{{}}"), 1, self.seconds, pause=5)
 
     def put(self, url, headers=()):
         def once():
@@ -93,9 +94,9 @@ class Bench:
 
     def missed(self):
         ours = (self.ours, self.misses(self.mine("/miss/{}")))
-        yield ("miss of 20 KB, one after the other", "direct", "requests", ours,
+        yield ("miss of 20 KB, 5 ms after the last", "direct", "requests", ours,
                (self.upstream, self.misses(self.upstream.url("/miss/{}"))))
-        yield ("miss of 20 KB, one after the other", "proxy_cache", "requests", ours,
+        yield ("miss of 20 KB, 5 ms after the last", "proxy_cache", "requests", ours,
                (self.nginx, self.misses(self.nginx.url("/cache/miss/{}"))))
 
     def pages(self, connections=8):

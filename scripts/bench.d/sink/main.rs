@@ -1,9 +1,10 @@
 //! A client that takes bodies and throws them away, for `scripts/bench`: the kernel discards the bytes, so that the
 //! client costs next to nothing beside the server it measures. Prints one line of JSON.
 //!
-//!     sink ADDRESS PATH CONNECTIONS SECONDS [REQUESTS]
+//!     sink ADDRESS PATH CONNECTIONS SECONDS [REQUESTS [PAUSE]]
 //!
-//! Each connection asks again and again until the time is up, or at most so many times. `{}` in the path is replaced
+//! Each connection asks again and again until the time is up, or at most so many times (0 is no limit), with so
+//! many milliseconds between. `{}` in the path is replaced
 //! by a number that no two requests of the run share. A redirect is followed once. It knows GET with a length and nothing else.
 
 use std::io::{self, Read as _, Write as _};
@@ -31,6 +32,7 @@ struct Run {
     path: String,
     until: Mutex<Instant>,
     requests: u64,
+    pause: Duration,
     number: AtomicU64,
     bytes: AtomicU64,
     errors: AtomicU64,
@@ -41,7 +43,7 @@ struct Run {
 fn main() -> Result<(), Failure> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [address, path, connections, seconds, rest @ ..] = words.as_slice() else {
-        return Err("sink ADDRESS PATH CONNECTIONS SECONDS [REQUESTS]".into());
+        return Err("sink ADDRESS PATH CONNECTIONS SECONDS [REQUESTS [PAUSE]]".into());
     };
     let connections: usize = connections.parse()?;
     let seconds: f64 = seconds.parse()?;
@@ -49,7 +51,11 @@ fn main() -> Result<(), Failure> {
         address: address.clone(),
         path: path.clone(),
         until: Mutex::new(Instant::now()),
-        requests: rest.first().map_or(Ok(u64::MAX), |most| most.parse())?,
+        requests: match rest.first().map_or(Ok(0), |most| most.parse())? {
+            0 => u64::MAX,
+            most => most,
+        },
+        pause: Duration::from_millis(rest.get(1).map_or(Ok(0), |pause| pause.parse())?),
         number: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
         errors: AtomicU64::new(0),
@@ -82,6 +88,7 @@ impl Run {
         let mut left = self.requests;
         while left > 0 && !self.is_over() {
             left -= 1;
+            std::thread::sleep(self.pause);
             let asked = match socket.take().map_or_else(|| connect(&self.address), Ok) {
                 Ok(fresh) => self.ask(fresh),
                 Err(error) => Err(error.into()),
