@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{from_str, to_value};
 
 const README: &str = include_str!("../README.md");
+const CONTRIBUTING: &str = include_str!("../CONTRIBUTING.md");
 const FAULTS: &str = include_str!("../docs/faults.md");
 const REPOSITORIES: &str = include_str!("../docs/repositories.md");
 const OPERATIONS: &str = include_str!("../docs/operations.md");
@@ -117,13 +118,36 @@ fn every_command_is_in_the_readme() {
 }
 
 #[test]
+fn every_script_is_told_of() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["scripts", "scripts/trials"] {
+        for item in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = item.unwrap().path();
+            // What has an extension belongs to another script.
+            if path.is_file() && path.extension().is_none() {
+                let name = format!("`{folder}/{}", path.file_name().unwrap().to_str().unwrap());
+                let told = |text: &str| {
+                    text.split(name.as_str())
+                        .skip(1)
+                        .any(|rest| rest.starts_with(['`', ' ']))
+                };
+                assert!(
+                    told(README) || told(CONTRIBUTING),
+                    "{name}` is neither in README.md nor in CONTRIBUTING.md"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn links_between_documents_lead_somewhere() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     for (folder, text) in [
         ("", README),
         ("docs", FAULTS),
         ("docs", OPERATIONS),
-        ("", include_str!("../CONTRIBUTING.md")),
+        ("", CONTRIBUTING),
     ] {
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let local = !target.starts_with('#') && !target.contains("://");
