@@ -22,8 +22,8 @@ use crate::traffic::Traffic;
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// What an answer takes besides key and body, for the bound.
 const OVERHEAD: usize = 1024;
-/// More bytes are better sent from where they are than copied: fewer fit into the buffer as it is, and are sent in one turn.
-const WORTH_NO_COPY: usize = 24 << 10;
+/// More bytes are better sent from where they are than copied into the buffer.
+const WORTH_NO_COPY: usize = 8 << 10;
 /// Whoever asks at such length is not answered from here.
 const LONGEST_KEY: usize = 2048;
 
