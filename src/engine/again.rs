@@ -3,7 +3,7 @@
 //!
 //! Nothing needs to be told when something changes, since every change gives a new mount or another entry.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use artifactapi_core::entry::Entry;
 use artifactapi_core::freshness::{self, Freshness};
@@ -23,8 +23,9 @@ pub(crate) const LARGEST: u64 = 64 << 10;
 pub struct Again {
     body: Bytes,
     entry: Arc<Entry>,
-    /// Where it is from and under which path, once it is known to be a plain one.
-    place: Option<(Arc<Mount>, Arc<str>)>,
+    /// Where it is from and under which path, once it is known to be a plain one. Nothing keeps the mounts of earlier
+    /// settings alive.
+    place: Option<(Weak<Mount>, Arc<str>)>,
 }
 
 /// What differs from one time to the next.
@@ -63,9 +64,9 @@ impl Engine {
     /// Whether an answer still holds; if so the request counts as answered with it.
     pub fn again(&self, again: &Again) -> Option<Dated> {
         let (mount, path) = again.place.as_ref()?;
-        let shared = &self.shared;
+        let (mount, shared) = (mount.upgrade()?, &self.shared);
         let (now, entry) = (shared.clock.now(), &again.entry);
-        let holds = shared.table.is_in_force(mount)
+        let holds = shared.table.is_in_force(&mount)
             && shared.shelf.holds(entry)
             && freshness::decide(entry, &mount.rules, now, false) == Freshness::Fresh;
         if !holds {
@@ -100,7 +101,7 @@ pub(crate) fn sift(response: &mut Response, x: &Exchange, mount: Option<&Arc<Mou
     let plain = x.plain && response.status == 200 && response.outcome == Outcome::Hit;
     match mount.filter(|mount| plain && mount.anonymous_read()) {
         Some(mount) => {
-            again.place = Some((Arc::clone(mount), crate::serve::loggable(&x.raw_path).into()));
+            again.place = Some((Arc::downgrade(mount), crate::serve::loggable(&x.raw_path).into()));
         }
         None => response.body = Body::Bytes(again.body.clone()),
     }

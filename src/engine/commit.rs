@@ -42,8 +42,16 @@ impl Shared {
                 moved_pin,
             });
         }
-        self.lost(&entry).await;
-        Ok(match self.catalog.commit(again).await? {
+        let lost = self.lost(&entry).await;
+        let committed = self.catalog.commit(again).await?;
+        if let Committed::Stored { entry, .. } = &committed
+            && entry.object != ours
+            && self.blobs.size(&entry.object).await? != Some(entry.size)
+        {
+            // It could not be condemned, so that the row names it still.
+            return Err(lost);
+        }
+        Ok(match committed {
             Committed::Stored { entry, .. } => Committed::Stored {
                 entry,
                 replaced,

@@ -30,6 +30,8 @@ pub struct Carried {
 enum Fate {
     Carried(u64),
     Present,
+    /// It was on its way out: only its row is left, for the collector.
+    Gone,
     Left(String),
 }
 
@@ -66,6 +68,7 @@ impl Carried {
                 self.bytes += bytes;
             }
             Fate::Present => self.present += 1,
+            Fate::Gone => {}
             Fate::Left(object) => self.left.push(object),
         }
     }
@@ -77,7 +80,11 @@ async fn carry(row: BlobRow, from: &dyn Blobs, to: &dyn Blobs) -> Result<Fate, F
     }
     let name = row.object.to_string();
     let Some(mut body) = from.open(&row.object, None).await? else {
-        return Ok(Fate::Left(format!("{name} is missing")));
+        return Ok(if row.deleting {
+            Fate::Gone
+        } else {
+            Fate::Left(format!("{name} is missing"))
+        });
     };
     let mut hasher = Hasher::new([row.digest.alg()]);
     let mut writer = to.create(&row.object).await?;
@@ -138,7 +145,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_named_and_sound_is_carried_once() {
-        use artifactapi_core::port::catalog::{Entries as _, Repositories as _};
+        use artifactapi_core::port::catalog::{BlobRows as _, Entries as _, Repositories as _};
 
         let folder = tempfile::tempdir().unwrap();
         let catalog = Sqlite::open(&folder.path().join("c.sqlite")).await.unwrap();
@@ -154,8 +161,10 @@ mod tests {
             updated_at: Time(0),
         };
         catalog.create_repository(&repository).await.unwrap();
-        let entries = [b"one".as_slice(), b"flipped", b"lost", b""].map(|body| entry(repository.id, body));
-        for (entry, body) in entries.iter().zip([b"one".as_slice(), b"flopped", b"lost", b""]) {
+        let bodies = [b"one".as_slice(), b"flipped", b"lost", b"", b"going"];
+        let entries = bodies.map(|body| entry(repository.id, body));
+        let stored = [b"one".as_slice(), b"flopped", b"lost", b"", b"going"];
+        for (entry, body) in entries.iter().zip(stored) {
             put(&from, &entry.object, body).await;
             let commit = Commit {
                 entry: entry.clone(),
@@ -168,6 +177,11 @@ mod tests {
             catalog.commit(commit).await.unwrap();
         }
         from.delete(&entries[2].object).await.unwrap();
+        // A collector that ended half-way.
+        let going = [(entries[4].id.clone(), None)];
+        catalog.remove(&going, false).await.unwrap();
+        assert_eq!(catalog.begin_deleting(Time(i64::MAX), 10).await.unwrap().len(), 1);
+        from.delete(&entries[4].object).await.unwrap();
         put(&from, &ObjectName::upload(uuid::Uuid::now_v7()), b"garbage").await;
 
         let first = objects(&catalog, &from, &to, |_| ()).await.unwrap();
