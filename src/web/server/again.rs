@@ -163,6 +163,7 @@ fn put_key(request: &Request, key: &mut String) -> bool {
     }
     let host = uri.authority().map(actix_http::uri::Authority::as_str);
     key.push_str(host.unwrap_or_default());
+    key.push('\n');
     for field in [header::HOST, header::ACCEPT] {
         for value in headers.get_all(field) {
             let Ok(value) = value.to_str() else {
