@@ -1,17 +1,10 @@
-"""Hits through S3: streamed by us, and redirected, against the store itself. Needs the variables of `scripts/stores`."""
+"""Hits through S3: redirected, against streamed by us. Needs the variables of `scripts/stores`."""
 
 import subprocess
 import urllib.parse
 
 import machine
 import servers
-
-
-class Watched:
-    """The store as a server of the comparison: it was started elsewhere, so that only its rate is known."""
-
-    def __init__(self, pid):
-        self.pid = pid
 
 
 def comparisons(bench, url):
@@ -28,7 +21,9 @@ def comparisons(bench, url):
     ours.remote("sent", "generic", bench.upstream, redirect_hits=True)
     for name, size in (("20k.bin", "20 KB"), ("100m.bin", "100 MB")):
         streamed, sent = (ours.url(f"/api/v1/remote/{remote}/{name}") for remote in ("files", "sent"))
-        for warm in (streamed, sent):
+        for remote, warm in (("files", streamed), ("sent", sent)):
             servers.ask(warm)
+            stored = lambda: name in {item["path"] for item in ours.admin("GET", f"/api/v2/remotes/{remote}/objects")["items"]}
+            machine.wait(f"{name} is in the bucket", stored)
         unit, load = ("requests", bench.misses) if size == "20 KB" else ("GB", lambda url: bench.gigabytes(url, 8))
         yield f"hit of {size} through S3, redirected", "streamed", unit, (ours, load(sent)), (ours, load(streamed))

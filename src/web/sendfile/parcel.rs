@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 /// Bytes sent before other connections of the worker have their turn.
-const TURN: u64 = 4 << 20;
+const TURN: u64 = 2 << 20;
 /// Bytes that are looked up, and if need be read, at once.
 const WINDOW: u64 = 1 << 20;
 /// Between two bytes that are looked up. The kernel reads at least so much at once, so that what lies between is there
