@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use artifactapi::{Stores, moving};
 use artifactapi_core::config::Config;
+use artifactapi_store::vault::KEY_FILE;
 
 use super::machine::Machine;
 use super::out::{remark, say};
@@ -66,6 +67,13 @@ fn embedded(config: &Config, folder: &Path, there: bool) -> Result<Config, Failu
         ..Config::default()
     };
     folder.clone_into(&mut all.store.data_dir);
+    if there && !folder.join(KEY_FILE).is_file() {
+        // It was served with keys of the settings.
+        all.store.secret_key.clone_from(&config.store.secret_key);
+        all.store
+            .secret_key_file
+            .clone_from(&config.store.secret_key_file);
+    }
     Ok(all)
 }
 
@@ -99,5 +107,30 @@ async fn moved(from: &Config, to: &Config) -> Result<(), Failure> {
     match moved.report.exit_code() {
         0 => Ok(()),
         damaged => Err(Failure::with_code("what has arrived is damaged", damaged)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use artifactapi_core::repository::Secret;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_without_a_key_of_its_own_is_opened_with_those_of_the_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("catalog.sqlite"), "").unwrap();
+        let mut config = Config::default();
+        config.store.secret_key = Some(Secret("key".to_owned()));
+        let given = |there| {
+            embedded(&config, folder.path(), there)
+                .ok()
+                .unwrap()
+                .store
+                .secret_key
+        };
+        assert!(given(true).is_some() && given(false).is_none());
+        std::fs::write(folder.path().join(KEY_FILE), "its own").unwrap();
+        assert!(given(true).is_none());
     }
 }
