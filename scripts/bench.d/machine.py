@@ -1,5 +1,6 @@
 """Processes and what they cost: CPU time, peak memory, ports, the machine's own state."""
 
+import atexit
 import os
 import pathlib
 import shutil
@@ -84,6 +85,8 @@ class Process:
             env={**clean, **(env or {})}, start_new_session=True,
         )
         self.pid = self.child.pid
+        # However the comparison ends, its servers end with it.
+        atexit.register(self.stop)
 
     def check(self):
         if self.child.poll() is not None:
