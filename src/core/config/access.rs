@@ -12,7 +12,7 @@ section! {
     Access = "access" {
         /// The admin token; without one, a token is made at the first start and left in the data folder.
         admin_token: Option<Secret> = None;
-        /// Whether `/metrics` and `/openapi.json` need no token.
+        /// Whether `/metrics` needs no token.
         metrics_open: bool = true;
     }
 }
