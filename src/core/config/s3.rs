@@ -8,7 +8,7 @@ use crate::repository::Secret;
 
 /// Smallest part of a multipart upload that every S3 server takes.
 const SMALLEST_PART: u64 = 5 << 20;
-/// Largest part: one is held in memory for each upload under way.
+/// Largest part: up to two are held in memory for each upload under way.
 const LARGEST_PART: u64 = 64 << 20;
 
 section! {
@@ -30,7 +30,7 @@ section! {
         path_style: bool = true;
         /// What every object's key begins with.
         prefix: String = String::new();
-        /// Bytes of a part; one is held in memory for each upload under way.
+        /// Bytes of a part; up to two are held in memory for each upload under way.
         part_bytes: u64 = 8 << 20;
         /// Where clients reach the server, for repositories that send them there; without it the endpoint.
         public_endpoint: Option<Url> = None;

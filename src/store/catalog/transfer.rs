@@ -42,7 +42,8 @@ pub async fn begin<D: Dialect>(to: &Tables<D>, source: &str) -> Result<(), Fault
     }
 }
 
-/// Copies all rows that are not there yet. A source that was written to between two runs is found out.
+/// Copies all rows that are not there yet. A source that has gained or lost rows between two runs is found out; one whose
+/// rows have changed otherwise is not.
 pub async fn rows<A: Dialect, B: Dialect>(from: &Tables<A>, to: &Tables<B>) -> Result<Copied, Fault> {
     let mut copied = vec![("repositories", repositories(from, to).await?)];
     for table in ALL {
