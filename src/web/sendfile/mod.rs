@@ -35,8 +35,8 @@ enum Load {
 }
 
 impl Outlet {
-    /// Writes a head, and with it what waits in memory; a head before a file is announced as the first part of more, so
-    /// that the kernel need not send it in a packet of its own. `None` if nothing waits.
+    /// Writes a head, and with it what waits in memory; one before a file goes with the first bytes of that. `None` if
+    /// nothing waits.
     fn write_head(&self, socket: &TcpStream, head: &[u8]) -> Option<io::Result<usize>> {
         match &mut *self.0.borrow_mut() {
             Load::Full(parcel) => Some(parcel.write_head(socket, head)),

@@ -8,6 +8,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -15,18 +16,18 @@ use actix_web::web::Bytes;
 use artifactapi_engine::exchange::Portion;
 use rustix::fs::Advice;
 use rustix::io::ReadWriteFlags;
-use rustix::net::SendFlags;
+use rustix::net::sockopt;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 /// Bytes sent before other connections of the worker have their turn.
-const TURN: u64 = 2 << 20;
-/// Bytes that are looked up, and if need be read, at once.
+const TURN: u64 = 4 << 20;
+/// Bytes that are read at once where they are not in the page cache.
 const WINDOW: u64 = 1 << 20;
-/// Between two bytes that are looked up. The kernel reads at least so much at once, so that what lies between is there
-/// too; where it has been dropped meanwhile the worker waits for the disk after all, which is no error.
-const STEP: usize = 128 << 10;
+/// Between two bytes that are looked up, for a turn at once. Files come into the cache and leave it in long runs; where
+/// what lies between has been dropped the worker waits for the disk after all, which is no error.
+const STEP: usize = 512 << 10;
 /// Bytes that the kernel is asked to read behind a window that was not there.
 const AHEAD: u64 = 4 << 20;
 /// Bytes read at once on the blocking pool.
@@ -44,6 +45,9 @@ pub(crate) enum Parcel {
         warm: u64,
         /// Reads up to the given place.
         warming: Option<(u64, JoinHandle<io::Result<()>>)>,
+        /// Whether the socket waits for full segments, as it does from the head to the end of the file: those that each
+        /// `sendfile(2)` would end with cost the more the faster the way is.
+        corked: bool,
     },
 }
 
@@ -54,6 +58,7 @@ impl Parcel {
             warm: portion.rest().start,
             portion,
             warming: None,
+            corked: false,
         }
     }
 
@@ -77,10 +82,9 @@ impl Parcel {
                 drop(bytes.split_to(beyond.min(bytes.len())));
                 Ok(written.min(head.len()))
             }
-            Self::File { .. } => {
-                let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
-                let call = || rustix::net::send(socket, head, flags).map_err(io::Error::from);
-                socket.try_io(Interest::WRITABLE, call)
+            Self::File { corked, .. } => {
+                cork(socket, corked, true)?;
+                socket.try_write(head)
             }
         }
     }
@@ -91,8 +95,7 @@ impl Parcel {
         let mut turn = TURN;
         while self.len() > 0 {
             if turn == 0 {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+                return yielded(cx);
             }
             let most = ready!(self.poll_ready(cx))?.min(turn);
             match self.send(socket, most) {
@@ -105,6 +108,9 @@ impl Parcel {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
+        if let Self::File { corked, .. } = self {
+            cork(socket, corked, false)?;
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -114,6 +120,7 @@ impl Parcel {
             portion,
             warm,
             warming,
+            ..
         } = self
         else {
             return Poll::Ready(Ok(u64::MAX));
@@ -126,12 +133,13 @@ impl Parcel {
             read.map_err(io::Error::other)??;
         }
         if *warm <= rest.start {
-            let window = rest.start..rest.end.min(rest.start + WINDOW);
-            let until = window.end;
-            if is_cached(portion.file(), window.clone()) {
-                *warm = until;
+            let next = |most| rest.start..rest.end.min(rest.start + most);
+            let turn = next(TURN);
+            if is_cached(portion.file(), turn.clone()) {
+                *warm = turn.end;
             } else {
-                let file = Arc::clone(portion.file());
+                let (file, window) = (Arc::clone(portion.file()), next(WINDOW));
+                let until = window.end;
                 let reading = tokio::task::spawn_blocking(move || read_ahead(&file, window));
                 *warming = Some((until, reading));
                 return self.poll_ready(cx);
@@ -160,6 +168,23 @@ impl Parcel {
             }
         }
     }
+}
+
+/// Ends a turn: the task is woken after all others have had theirs, and after what sockets have to say was heard.
+fn yielded<T>(cx: &mut Context<'_>) -> Poll<T> {
+    // It hands on its waker when it is first asked, and is not needed afterwards.
+    let handed_on = pin!(tokio::task::yield_now()).poll(cx);
+    debug_assert!(handed_on.is_pending(), "it yields once");
+    Poll::Pending
+}
+
+/// Lets the socket send full segments only, or whatever there is.
+fn cork(socket: &TcpStream, corked: &mut bool, on: bool) -> io::Result<()> {
+    if *corked != on {
+        sockopt::set_tcp_cork(socket, on)?;
+        *corked = on;
+    }
+    Ok(())
 }
 
 /// Whether a part of a file is in the page cache, by a look at a byte here and there. File systems that cannot tell say no.
