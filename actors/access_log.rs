@@ -44,8 +44,8 @@ impl AccessLog {
     }
 
     /// Logs a request, and that it used an entry. Never blocks.
-    pub fn push(&self, row: LogRow, touch: Option<EntryKey>) {
-        if self.sender.try_send(Item::Row(Box::new(row), touch)).is_err() {
+    pub fn push(&self, row: LogRow, touch: Option<Arc<EntryKey>>) {
+        if self.sender.try_send(Item::Row(row, touch)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -99,8 +99,8 @@ fn row(at: i64) -> LogRow {
     }
 }
 
-fn used(path: &str) -> EntryKey {
-    EntryKey::new(RepoId(uuid::Uuid::nil()), Key::new(path).unwrap())
+fn used(path: &str) -> Arc<EntryKey> {
+    EntryKey::new(RepoId(uuid::Uuid::nil()), Key::new(path).unwrap()).into()
 }
 
 #[actix::test]

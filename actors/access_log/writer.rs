@@ -29,7 +29,7 @@ const MOST_TRIES: u32 = 16;
 /// What comes through the channel.
 pub(crate) enum Item {
     /// A request, and the entry it used.
-    Row(Box<LogRow>, Option<EntryKey>),
+    Row(LogRow, Option<Arc<EntryKey>>),
     /// Asks for everything before it to be written.
     Flush(oneshot::Sender<()>),
 }
@@ -81,18 +81,22 @@ impl Kept for Writer {
 #[derive(Default)]
 struct Batch {
     rows: Vec<LogRow>,
-    touches: BTreeMap<EntryKey, Touch>,
+    touches: BTreeMap<Arc<EntryKey>, Touch>,
 }
 
 impl Batch {
-    fn add(&mut self, row: LogRow, used: Option<EntryKey>) {
+    fn add(&mut self, row: LogRow, used: Option<Arc<EntryKey>>) {
         if let Some(id) = used {
             if let Some(touch) = self.touches.get_mut(&id) {
                 touch.at = touch.at.max(row.at);
                 touch.hits += 1;
             } else {
-                let (at, hits) = (row.at, 1);
-                self.touches.insert(id.clone(), Touch { id, at, hits });
+                let touch = Touch {
+                    id: id.as_ref().clone(),
+                    at: row.at,
+                    hits: 1,
+                };
+                self.touches.insert(id, touch);
             }
         }
         self.rows.push(row);
@@ -144,7 +148,7 @@ impl Desk {
 
     fn add(&mut self, item: Item) {
         match item {
-            Item::Row(row, used) => self.batch.add(*row, used),
+            Item::Row(row, used) => self.batch.add(row, used),
             Item::Flush(done) => self.flushes.push(done),
         }
     }

@@ -112,7 +112,7 @@ impl Rig {
             micros: 1,
         };
         let used = EntryKey::new(repo, Key::new(path).unwrap());
-        self.handles.log.push(row, Some(used));
+        self.handles.log.push(row, Some(used.into()));
     }
 
     async fn paths(&self, repo: RepoId) -> Vec<String> {

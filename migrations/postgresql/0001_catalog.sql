@@ -104,7 +104,6 @@ CREATE TABLE access_log (
     bytes   BIGINT NOT NULL,
     micros  BIGINT NOT NULL
 );
-CREATE INDEX access_log_at ON access_log (at);
 
 -- Counters per hour and repository; they outlive the log.
 CREATE TABLE stats (

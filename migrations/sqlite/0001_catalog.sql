@@ -103,7 +103,6 @@ CREATE TABLE access_log (
     bytes   INTEGER NOT NULL,
     micros  INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX access_log_at ON access_log (at);
 
 -- Counters per hour and repository; they outlive the log.
 CREATE TABLE stats (

@@ -20,7 +20,7 @@ pub type Observer = Arc<dyn Fn(&LogRow) + Send + Sync>;
 /// A row in the making.
 pub(crate) struct Account {
     pub(crate) row: LogRow,
-    pub(crate) touch: Option<EntryKey>,
+    pub(crate) touch: Option<Arc<EntryKey>>,
     pub(crate) log: AccessLog,
     pub(crate) observer: Observer,
     pub(crate) clock: Arc<dyn Clock>,

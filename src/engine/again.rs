@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Weak};
 
-use artifactapi_core::entry::Entry;
+use artifactapi_core::entry::{Entry, EntryKey};
 use artifactapi_core::freshness::{self, Freshness};
 use artifactapi_core::outcome::Outcome;
 use artifactapi_core::port::catalog::LogRow;
@@ -23,6 +23,8 @@ pub(crate) const LARGEST: u64 = 64 << 10;
 pub struct Again {
     body: Bytes,
     entry: Arc<Entry>,
+    /// The entry's key, for the log.
+    used: Arc<EntryKey>,
     /// Where it is from and under which path, once it is known to be a plain one. Nothing keeps the mounts of earlier
     /// settings alive.
     place: Option<(Weak<Mount>, Arc<str>)>,
@@ -49,6 +51,7 @@ impl Again {
     pub(crate) fn new(body: Bytes, entry: Arc<Entry>) -> Self {
         Self {
             body,
+            used: Arc::new(entry.id.clone()),
             entry,
             place: None,
         }
@@ -74,9 +77,9 @@ impl Engine {
         }
         let row = LogRow {
             at: now,
-            repo: mount.name().to_owned(),
+            repo: Arc::clone(&mount.label),
             method: "GET",
-            path: path.as_ref().to_owned(),
+            path: Arc::clone(path),
             status: 200,
             outcome: Outcome::Hit.as_str(),
             hit: true,
@@ -85,7 +88,7 @@ impl Engine {
         };
         self.tell_hit(&row);
         (shared.observer)(&row);
-        shared.handles.log.push(row, Some(entry.id.clone()));
+        shared.handles.log.push(row, Some(Arc::clone(&again.used)));
         Some(Dated {
             age: now.since(entry.validated_at).as_secs(),
             ttl: freshness::ttl_seconds(entry, now),

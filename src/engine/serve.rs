@@ -121,9 +121,9 @@ impl Engine {
         let now = self.shared.clock.now();
         let row = LogRow {
             at: now,
-            repo: mount.map(|mount| mount.name().to_owned()).unwrap_or_default(),
+            repo: mount.map(|mount| Arc::clone(&mount.label)).unwrap_or_default(),
             method: x.method(),
-            path: loggable(&x.raw_path).to_owned(),
+            path: loggable(&x.raw_path).into(),
             status: response.status,
             outcome: response.outcome.as_str(),
             hit: response.outcome.is_hit() && response.status < 400,
@@ -135,7 +135,7 @@ impl Engine {
         }
         let account = Account {
             row,
-            touch: entry,
+            touch: entry.map(Arc::new),
             log: self.shared.handles.log.clone(),
             observer: Arc::clone(&self.shared.observer),
             clock: Arc::clone(&self.shared.clock),
@@ -165,8 +165,8 @@ impl Engine {
     pub(crate) fn tell_hit(&self, row: &LogRow) {
         self.shared.handles.events.tell_hit(|| Event {
             kind: EventKind::Hit,
-            remote: Some(row.repo.clone()),
-            path: Some(row.path.clone()),
+            remote: Some(row.repo.as_ref().to_owned()),
+            path: Some(row.path.as_ref().to_owned()),
             at: row.at,
             outcome: row.outcome.to_owned(),
             bytes: None,

@@ -40,7 +40,7 @@ pub struct Metrics {
     requests: RwLock<HashMap<Series, Arc<Counters>>>,
 }
 
-type Series = (String, &'static str);
+type Series = (Arc<str>, &'static str);
 
 #[derive(Default)]
 struct Counters {
@@ -59,7 +59,7 @@ impl Metrics {
 
     /// Counts a finished request.
     pub fn record(&self, row: &LogRow) {
-        let counters = self.counters((row.repo.clone(), row.outcome));
+        let counters = self.counters((Arc::clone(&row.repo), row.outcome));
         counters.requests.fetch_add(1, Ordering::Relaxed);
         counters.bytes.fetch_add(row.bytes, Ordering::Relaxed);
         counters.head_micros.fetch_add(row.micros, Ordering::Relaxed);
@@ -75,7 +75,7 @@ impl Metrics {
         }
         let full = known.len() >= MOST_SERIES;
         drop(known);
-        let series = if full { (String::new(), series.1) } else { series };
+        let series = if full { (Arc::default(), series.1) } else { series };
         let mut known = self.requests.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(known.entry(series).or_default())
     }
@@ -94,7 +94,7 @@ impl Metrics {
         rows.sort_by_key(|(series, _)| *series);
         let mut counter = |family, value: fn(&Counters) -> f64| {
             let samples = rows.iter().map(|((repository, outcome), counters)| {
-                let labels = [("repository", repository.as_str()), ("outcome", *outcome)];
+                let labels = [("repository", repository.as_ref()), ("outcome", *outcome)];
                 (labels, value(counters))
             });
             text.family(family, samples);
@@ -176,7 +176,7 @@ mod tests {
     fn row(repo: &str, outcome: &'static str, status: u16) -> LogRow {
         LogRow {
             at: Time(0),
-            repo: repo.to_owned(),
+            repo: repo.into(),
             method: "GET",
             path: "x".into(),
             status,

@@ -1,5 +1,7 @@
 //! Catalog: the truth about repositories, entries, blobs, facts and the ledger. One trait per concern.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::Result;
@@ -269,11 +271,11 @@ pub struct LogRow {
     /// When it ended.
     pub at: Time,
     /// The repository's name; empty where there is none.
-    pub repo: String,
+    pub repo: Arc<str>,
     /// Method.
     pub method: &'static str,
     /// The path below the repository.
-    pub path: String,
+    pub path: Arc<str>,
     /// HTTP status.
     pub status: u16,
     /// The outcome's word.

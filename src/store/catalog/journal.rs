@@ -84,9 +84,9 @@ async fn log(tx: &mut Tx, rows: &[LogRow]) -> Result<(), Fault> {
         for row in rows {
             query = query
                 .bind(row.at.0)
-                .bind(&row.repo)
+                .bind(row.repo.as_ref())
                 .bind(row.method)
-                .bind(&row.path)
+                .bind(row.path.as_ref())
                 .bind(i64::from(row.status))
                 .bind(row.outcome)
                 .bind(row.hit)

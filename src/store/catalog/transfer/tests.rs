@@ -65,9 +65,9 @@ fn commit(repo: RepoId, n: usize) -> Commit {
 fn log_row(n: u64) -> LogRow {
     LogRow {
         at: Time(1_000_000),
-        repo: "files".to_owned(),
+        repo: "files".into(),
         method: "GET",
-        path: format!("ä/{n}"),
+        path: format!("ä/{n}").into(),
         status: 200,
         outcome: "hit",
         hit: true,

@@ -249,9 +249,9 @@ async fn uses_are_recorded_beside_everything_else(store: Arc<impl Catalog>) {
     }
     let row = LogRow {
         at: Time(1),
-        repo: "one".to_owned(),
+        repo: "one".into(),
         method: "GET",
-        path: "a".to_owned(),
+        path: "a".into(),
         status: 200,
         outcome: "hit",
         hit: true,

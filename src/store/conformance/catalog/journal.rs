@@ -19,9 +19,9 @@ const HOUR: i64 = 3_600_000_000;
 fn row(at: i64, repo: &str, bytes: u64, hit: bool) -> LogRow {
     LogRow {
         at: Time(at),
-        repo: repo.to_owned(),
+        repo: repo.into(),
         method: "GET",
-        path: "ünï/'path\"".to_owned(),
+        path: "ünï/'path\"".into(),
         status: 200,
         outcome: "hit",
         hit,
