@@ -34,24 +34,30 @@ impl Inner {
     pub(super) async fn size(&self, key: &str) -> Result<Option<u64>, Fault> {
         match self.wire.ask(key, Command::HeadObject).await {
             Ok(answer) => Ok(Some(read::length(&answer)?)),
-            Err(trouble) => self.absent(key, trouble).await.map(|()| None),
+            Err(trouble) => match trouble.reason {
+                Reason::NoObject => Ok(None),
+                // It may have come meanwhile.
+                Reason::NotFound => self.listed(key).await,
+                _ => Err(trouble.into()),
+            },
         }
     }
 
-    /// Makes sure that trouble with an object means that there is no such object. An answer to HEAD has no body, and
-    /// its 404 may mean the bucket: one that was lost must not look like one in which every object is missing.
+    /// Makes sure that trouble with an object means that there is no such object.
     async fn absent(&self, key: &str, trouble: Trouble) -> Result<(), Fault> {
         match trouble.reason {
             Reason::NoObject => Ok(()),
-            Reason::NotFound => {
-                let page = self.page(key, None, None, 1).await?;
-                if page.contents.iter().any(|found| found.key == key) {
-                    return Err(trouble.into());
-                }
-                Ok(())
-            }
+            Reason::NotFound if self.listed(key).await?.is_none() => Ok(()),
             _ => Err(trouble.into()),
         }
+    }
+
+    /// The size of an object as a listing has it. An answer to HEAD has no body, and its 404 may mean the bucket: one that
+    /// was lost must not look like one in which every object is missing.
+    async fn listed(&self, key: &str) -> Result<Option<u64>, Fault> {
+        let page = self.page(key, None, None, 1).await?;
+        let found = page.contents.iter().find(|found| found.key == key);
+        Ok(found.map(|found| found.size))
     }
 
     pub(super) async fn open(

@@ -123,6 +123,22 @@ async fn a_lost_bucket_does_not_look_like_missing_objects() {
 }
 
 #[tokio::test]
+async fn an_object_that_comes_between_the_question_and_the_listing_is_there() {
+    let listing = "<ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated><Contents>\
+        <Key>uploads/00000010000000000000000000000000</Key><Size>7</Size>\
+        <LastModified>2026-01-02T03:04:05.000Z</LastModified></Contents></ListBucketResult>";
+    let url = stub::serve_all(move |line| match line {
+        line if line.starts_with("HEAD ") => Some(Reply::Whole("404 Not Found", "")),
+        line if line.contains("list-type=2") => Some(Reply::Whole("200 OK", listing)),
+        _ => None,
+    })
+    .await;
+    let bucket = open(&url).await.unwrap();
+    assert_eq!(bucket.size(&object(1)).await.unwrap(), Some(7));
+    assert_eq!(bucket.size(&object(2)).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_busy_server_is_a_failure_that_passes() {
     let busy = || Reply::Whole("503 Slow Down", "<Error><Code>SlowDown</Code></Error>");
     let bucket = open(&serve(move |_| busy()).await).await.unwrap();
