@@ -46,9 +46,11 @@ impl Hooks {
         let Some(shared) = self.shared() else {
             return self.table.reload(catalog).await;
         };
-        // What was read before this and is put on the shelf after it is recognised by its moment.
+        shared.reload().await?;
+        // Not before: while the catalog is away, what is in memory is all there is. What was read before this and is put
+        // on the shelf after it is recognised by its moment.
         shared.shelf.clear();
-        shared.reload().await
+        Ok(())
     }
 
     /// The one engine that is told.

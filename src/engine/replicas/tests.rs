@@ -164,3 +164,16 @@ fn an_entry_that_another_replica_replaced_and_collected_is_looked_up_again() {
         assert_eq!(here.get().await.unwrap(), Digest::sha256(b"new"));
     });
 }
+
+#[test]
+fn what_is_in_memory_is_kept_while_the_catalog_is_away() {
+    run(async {
+        let world = World::new(3600).await;
+        let here = world.deaf().await;
+        here.upstream.says(200, "bytes");
+        here.get().await.unwrap();
+        world.lose_catalog().await;
+        assert!((here.renew)().await.is_err());
+        assert_eq!(here.get().await.unwrap(), Digest::sha256(b"bytes"));
+    });
+}

@@ -122,6 +122,8 @@ fn options(settings: &Postgresql) -> Result<PgConnectOptions, Fault> {
         .log_statements(log::LevelFilter::Off)
         .log_slow_statements(log::LevelFilter::Warn, SLOW)
         .options([
+            // What is acknowledged is on the disk, whatever the server does for others.
+            ("synchronous_commit", "on"),
             ("statement_timeout", statement_timeout.as_str()),
             ("lock_timeout", LOCK_TIMEOUT),
             ("idle_in_transaction_session_timeout", IDLE_TIMEOUT),

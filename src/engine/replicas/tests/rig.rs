@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use artifactapi_actors::handles::Renewal;
 use artifactapi_actors::root::{self, Deps, Root, Settings};
 use artifactapi_core::clock::SystemClock;
 use artifactapi_core::config::Cache;
@@ -19,6 +20,7 @@ use artifactapi_core::{Clock, Digest, Fault, Headers, Key, RepoId, Time};
 use artifactapi_store::blobs::fs::Folder;
 use artifactapi_store::catalog::sqlite::Sqlite;
 use artifactapi_store::hot::memory::Memory;
+use artifactapi_store::memo::Memos;
 use artifactapi_store::spool::Spools;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -145,6 +147,7 @@ impl Upstream for Held {
 /// What replicas share: one remote `r`, all of whose documents are mutable.
 pub(super) struct World {
     dir: TempDir,
+    file: Sqlite,
     pub(super) catalog: Arc<dyn Catalog>,
     blobs: Arc<Folder>,
     pub(super) repository: Repository,
@@ -153,7 +156,7 @@ pub(super) struct World {
 impl World {
     pub(super) async fn new(mutable_ttl: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let catalog = Sqlite::open(&dir.path().join("catalog.sqlite")).await.unwrap();
+        let file = Sqlite::open(&dir.path().join("catalog.sqlite")).await.unwrap();
         let mut settings = RemoteSettings::new("http://up.example/".parse().unwrap());
         settings.mutable_patterns = vec![".".into()];
         settings.mutable_ttl = Some(mutable_ttl);
@@ -166,14 +169,20 @@ impl World {
             created_at: Time(0),
             updated_at: Time(0),
         };
-        let catalog: Arc<dyn Catalog> = Arc::new(catalog);
+        let catalog: Arc<dyn Catalog> = Arc::new(file.clone());
         catalog.create_repository(&repository).await.unwrap();
         Self {
             blobs: Arc::new(Folder::open(dir.path().join("blobs")).unwrap()),
+            file,
             catalog,
             repository,
             dir,
         }
+    }
+
+    /// The catalog is away from now on.
+    pub(super) async fn lose_catalog(&self) {
+        self.file.close().await;
     }
 
     pub(super) fn id(&self) -> EntryKey {
@@ -219,6 +228,7 @@ impl World {
         let clock: Arc<dyn Clock> = SystemClock::shared();
         let hooks = Hooks::default();
         let repositories = hooks.clone();
+        let renew = hooks.renewal(Arc::clone(&self.catalog));
         let deps = Deps {
             clock: Arc::clone(&clock),
             catalog: Arc::clone(&self.catalog),
@@ -230,7 +240,7 @@ impl World {
             settings: Settings::default(),
             evicted: Arc::new(|_| {}),
             repositories: Arc::new(move || repositories.repositories()),
-            renew: hooks.renewal(Arc::clone(&self.catalog)),
+            renew: Arc::clone(&renew),
         };
         let (root, handles) = Root::start(deps).await.unwrap();
         let parts = Parts {
@@ -240,6 +250,7 @@ impl World {
             hot,
             upstream: upstream.clone(),
             handles,
+            memos: Arc::new(Memos::open(self.dir.path().join("derived"), 0).unwrap()),
             settings: Cache::default(),
             link_lifetime: Duration::from_secs(1),
             observer: Arc::new(|_| {}),
@@ -248,6 +259,7 @@ impl World {
         Replica {
             engine: Engine::new(parts).await.unwrap(),
             upstream,
+            renew,
             _root: root,
         }
     }
@@ -256,6 +268,8 @@ impl World {
 pub(super) struct Replica {
     pub(super) engine: Engine,
     pub(super) upstream: Arc<Held>,
+    /// Reads anew what is in memory.
+    pub(super) renew: Renewal,
     _root: Root,
 }
 

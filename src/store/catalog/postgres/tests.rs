@@ -165,9 +165,15 @@ async fn a_database_that_does_not_hold_every_key_is_refused() {
 #[tokio::test]
 async fn connections_say_who_they_are_and_are_bounded_on_the_server() {
     let place = Place::new().await;
+    let careless = format!(
+        "ALTER DATABASE {} SET synchronous_commit = off",
+        place.settings.database
+    );
+    place.run(&careless).await;
     let db = place.open_warm(4).await;
     for (name, value) in [
         ("application_name", "artifactapi"),
+        ("synchronous_commit", "on"),
         ("statement_timeout", "30s"),
         ("lock_timeout", "4500ms"),
         ("idle_in_transaction_session_timeout", "10s"),
