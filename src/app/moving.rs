@@ -9,13 +9,9 @@ use artifactapi_core::fault::{Fault, Kind};
 use artifactapi_core::port::catalog::Catalog;
 use artifactapi_engine::fsck::{self, Report};
 use artifactapi_engine::transfer::{self, Carried};
-use artifactapi_store::catalog::transfer::MARK;
-use uuid::Uuid;
+use artifactapi_store::catalog::transfer::{INSTALLATION, MARK};
 
 use super::Stores;
-
-/// The setting that names an installation for good, wherever it moves.
-const INSTALLATION: &str = "installation";
 
 /// What came of a move.
 pub struct Moved {
@@ -64,9 +60,10 @@ pub(super) async fn unmarked(catalog: &dyn Catalog) -> Result<(), Fault> {
     }
 }
 
-/// The name of the installation.
+/// The name of the installation, which every catalog has that was opened with its blobs.
 async fn named(catalog: &dyn Catalog) -> Result<String, Fault> {
-    catalog.settle(INSTALLATION, &Uuid::now_v7().to_string()).await
+    let name = catalog.setting(INSTALLATION).await?;
+    name.ok_or_else(|| Fault::new(Kind::Internal, "the catalog to be moved has no name"))
 }
 
 async fn checked(target: &Stores) -> Result<Report, Fault> {

@@ -18,12 +18,16 @@ use artifactapi_store::failpoints;
 use artifactapi_store::hot::memory::Memory;
 use artifactapi_store::hot::redis::Redis;
 use artifactapi_store::lock::{DirLock, lock};
+use artifactapi_store::memo::Memos;
 use artifactapi_store::spool::Spools;
 
 use super::database::Database;
+use super::tie;
 
 /// The folder of spools in the data folder.
 const SPOOLS: &str = "spools";
+/// The folder of derived documents in the data folder.
+const MEMOS: &str = "derived";
 
 /// How old the work of another process must be to count as left behind, where several share a store.
 const ABANDONED: Duration = Duration::from_hours(24);
@@ -58,7 +62,9 @@ impl Stores {
             Some(_) => Arc::new(Bucket::open(&config.s3, &io, folder.join(SPOOLS)).await?),
             None => Arc::new(Folder::open(folder.clone())?),
         };
-        Self::around(io, database, blobs, Some(held), config)?.armed()
+        let stores = Self::around(io, database, blobs, Some(held), config)?;
+        tie::tied(stores.catalog.as_ref(), stores.blobs.as_ref()).await?;
+        stores.armed()
     }
 
     /// Opens what is there for reading, beside servers that may use it. Makes no file and no folder (SQLite may make its
@@ -71,7 +77,9 @@ impl Stores {
             Some(_) => Arc::new(Bucket::open_read_only(&config.s3, &io, std::env::temp_dir()).await?),
             None => Arc::new(Folder::open_read_only(folder)?),
         };
-        Self::around(io, database, blobs, None, config)
+        let stores = Self::around(io, database, blobs, None, config)?;
+        tie::compared(stores.catalog.as_ref(), stores.blobs.as_ref()).await?;
+        Ok(stores)
     }
 
     fn around(
@@ -121,6 +129,13 @@ impl Stores {
             log::info!(files = files, spools = spools; "removed what an earlier process left behind");
         }
         Ok(())
+    }
+
+    /// Opens the folder of derived documents.
+    pub(crate) fn memos(config: &Config) -> Result<Arc<Memos>, Fault> {
+        let folder = config.store.data_dir.join(MEMOS);
+        let memos = Memos::open(folder, config.cache.pages_disk_bytes).map_err(unreadable)?;
+        Ok(Arc::new(memos))
     }
 
     /// Whether other processes may use any of it meanwhile.

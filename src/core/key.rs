@@ -173,6 +173,8 @@ impl ObjectName {
     pub const BLOBS: &'static str = "blobs/";
     /// Where objects lie that were written while their digest was still being computed.
     pub const UPLOADS: &'static str = "uploads/";
+    /// The name of the [`mark`](Self::mark).
+    pub const MARK: &'static str = "installation";
 
     /// The object of a digest; `generation` is unique to this writing.
     pub fn blob(digest: &Digest, generation: uuid::Uuid) -> Self {
@@ -188,6 +190,11 @@ impl ObjectName {
     /// The object of an upload whose digest is not known yet.
     pub fn upload(id: uuid::Uuid) -> Self {
         Self(format!("{}{}", Self::UPLOADS, id.simple()))
+    }
+
+    /// The object by which blobs show whose they are. No entry has it, and no listing.
+    pub fn mark() -> Self {
+        Self(Self::MARK.to_owned())
     }
 
     /// A name read back from a store or a row.

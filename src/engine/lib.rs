@@ -44,6 +44,7 @@ use artifactapi_core::port::blobs::Blobs;
 use artifactapi_core::port::catalog::Catalog;
 use artifactapi_core::port::hot::Hot;
 use artifactapi_core::port::upstream::Upstream;
+use artifactapi_store::memo::Memos;
 use artifactapi_store::spool::Spool;
 
 pub use account::Observer;
@@ -65,6 +66,8 @@ pub struct Parts {
     pub upstream: Arc<dyn Upstream>,
     /// The workers. They are started with the engine's [`Hooks`].
     pub handles: Handles,
+    /// Derived documents on the disk.
+    pub memos: Arc<Memos>,
     /// Sizes and times of caches.
     pub settings: Cache,
     /// How long a link to a stored object is good.
@@ -108,6 +111,7 @@ impl Engine {
             hot,
             upstream,
             handles,
+            memos,
             settings,
             link_lifetime,
             observer,
@@ -124,7 +128,7 @@ impl Engine {
             handles,
             table: Arc::clone(&hooks.table),
             shelf,
-            pages: derived::pages(settings.pages_bytes),
+            pages: derived::Pages::new(settings.pages_bytes, memos),
             observer,
             link_lifetime,
             patience: Duration::from_secs(settings.refresh_wait_seconds),

@@ -39,7 +39,7 @@ pub(crate) async fn page(
             let shown = shown_page(shared, mount, (want, outcome), &document);
             let length = Some(body.len() as u64);
             let shown = Shown {
-                media,
+                media: &media,
                 length,
                 etag: Some(etag.as_ref().to_owned()),
                 ..shown

@@ -17,6 +17,7 @@ pub mod failpoints;
 mod folder;
 pub mod hot;
 pub mod lock;
+pub mod memo;
 pub mod spool;
 mod trouble;
 pub mod vault;

@@ -13,13 +13,6 @@ use crate::support::bytes::bytes_of;
 use crate::support::parts::Parts;
 use crate::support::process::{Ran, command, run_with};
 
-/// Everything in one folder.
-const EMBEDDED: Parts = Parts {
-    postgresql: false,
-    redis: false,
-    s3: false,
-};
-
 /// Objects of the installation; a trial takes more.
 fn objects() -> u64 {
     let asked = std::env::var("IT_MOVED").ok();
@@ -75,7 +68,7 @@ fn text(path: &Path) -> &str {
 
 /// A program on a folder that holds a local with many objects and a remote with a secret, stopped.
 async fn settled() -> (App, Vec<Value>) {
-    let mut home = App::setup().on(EMBEDDED).start().await;
+    let mut home = App::setup().on(Parts::EMBEDDED).start().await;
     home.create_local("own", "generic", json!({})).await;
     let secret = json!({"token": "moved-s3cret"});
     home.create_remote("files", "generic", "http://files.example/", secret)
@@ -120,7 +113,7 @@ async fn an_installation_moves_to_the_servers_and_back_whatever_interrupts_it() 
     assert_eq!(away.read("own", "d1/8").await.body, body(8));
     away.stop();
 
-    let mut back = App::setup().on(EMBEDDED).start().await;
+    let mut back = App::setup().on(Parts::EMBEDDED).start().await;
     back.stop();
     let place = ["--data-dir", text(away.data())];
     let export = [&["migrate", "--export-to", text(back.data())], &place[..]].concat();

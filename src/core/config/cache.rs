@@ -14,6 +14,8 @@ section! {
         entries: u64 = 20_000;
         /// Bytes of derived documents kept in memory.
         pages_bytes: u64 = 64 << 20;
+        /// Bytes of large derived documents kept on the disk, too, over restarts; 0 keeps none.
+        pages_disk_bytes: u64 = 1 << 30;
         /// Bytes of small answers kept ready in memory, to be given again to whoever asks the same; 0 keeps none.
         hits_bytes: u64 = 64 << 20;
         /// Seconds a client waits for a refresh while a copy is at hand.

@@ -36,7 +36,7 @@ use url::Url;
 
 use self::trouble::{Reason, Trouble};
 use self::wire::{Patience, Wire};
-use crate::blobs::names;
+use crate::blobs::names::{self, Parts};
 use crate::spool::Spools;
 
 /// The longest that S3 lets a link be good for.
@@ -145,10 +145,11 @@ impl Inner {
         names::parts(object.as_str()).map(|_| format!("{}{object}", self.prefix))
     }
 
-    /// The object of a key; `None` for strangers.
+    /// The object of a listed key; `None` for strangers and for the mark.
     fn object(&self, key: &str) -> Option<ObjectName> {
         let name = key.strip_prefix(&self.prefix)?;
-        names::parts(name).map(|_| ObjectName::stored(name))
+        let listed = names::parts(name).filter(|parts| *parts != Parts::Mark);
+        listed.map(|_| ObjectName::stored(name))
     }
 
     fn changeable(&self) -> Result<(), Fault> {

@@ -19,6 +19,8 @@ use crate::vault::CHECK_NAME;
 
 /// The setting that marks the target of a copy; its value says where the copy comes from.
 pub const MARK: &str = "import";
+/// The setting that names an installation; its blobs carry the same name. What is moved gets the name of its new place.
+pub const INSTALLATION: &str = "installation";
 /// What the settings begin with that say how far a table is.
 const CURSOR: &str = "import.";
 /// Rows read together.
@@ -172,7 +174,8 @@ impl Table {
         let Some(Value::Text(Some(name))) = row.first() else {
             return false;
         };
-        self.name == "settings" && (name == CHECK_NAME || name == MARK || name.starts_with(CURSOR))
+        let own = [CHECK_NAME, MARK, INSTALLATION].contains(&name.as_ref());
+        self.name == "settings" && (own || name.starts_with(CURSOR))
     }
 }
 

@@ -24,6 +24,7 @@ use artifactapi_engine::{Engine, Hooks, Parts};
 use artifactapi_store::blobs::fs::Folder;
 use artifactapi_store::catalog::sqlite::Sqlite;
 use artifactapi_store::hot::memory::Memory;
+use artifactapi_store::memo::Memos;
 use artifactapi_store::spool::Spools;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -119,6 +120,7 @@ impl Bench {
             hot: Arc::clone(&hot),
             upstream: Arc::clone(&upstream),
             handles: handles.clone(),
+            memos: Arc::new(Memos::open(folder.path().join("derived"), 0).unwrap()),
             settings: config.cache.clone(),
             link_lifetime: Duration::from_secs(config.s3.link_seconds),
             observer: metrics.observer(),

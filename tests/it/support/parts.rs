@@ -40,6 +40,12 @@ impl Parts {
         s3: false,
     };
 
+    /// The catalog alone is on a server.
+    pub(crate) const POSTGRESQL: Self = Self {
+        postgresql: true,
+        ..Self::EMBEDDED
+    };
+
     /// What `IT_STORES` names.
     pub(crate) fn asked() -> Self {
         let asked = std::env::var("IT_STORES").unwrap_or_default();

@@ -1,0 +1,66 @@
+//! Programs whose settings name a catalog and blobs that do not belong together: they do not serve, and nothing is lost.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::support::app::App;
+use crate::support::parts::Parts;
+use crate::support::process::run_with;
+
+/// Serves on other stores than its own; gives what it said when it ended.
+fn refused(app: &App, env: &BTreeMap<String, String>) -> String {
+    let folder = app.data().to_str().expect("a plain path");
+    let ran = run_with(env, &["serve", "--listen", "127.0.0.1:0", "--data-dir", folder]);
+    assert_eq!(ran.code, Some(1), "{}", ran.output);
+    assert!(ran.output.contains("different installations"), "{}", ran.output);
+    ran.output
+}
+
+/// A program with an object of its own.
+async fn with_object(parts: Parts) -> App {
+    let app = App::setup().on(parts).start().await;
+    app.create_local("l", "generic", json!({})).await;
+    app.put("l", "a", "bytes").await.expect(201);
+    app
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistyped_database_or_bucket_is_refused() {
+    let here = with_object(Parts::ALL).await;
+    let mut there = with_object(Parts::ALL).await;
+    there.stop();
+    for name in ["DBNAME", "MINIO_BUCKET"] {
+        let mut env = there.shared().env();
+        env.insert(name.into(), here.shared().env()[name].clone());
+        refused(&there, &env);
+    }
+    here.read("l", "a").await.expect_bytes(b"bytes");
+    there.restart().await;
+    there.read("l", "a").await.expect_bytes(b"bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_database_on_a_bucket_in_use_is_refused() {
+    let here = with_object(Parts::ALL).await;
+    let mut empty = App::setup().on(Parts::POSTGRESQL).start().await;
+    empty.stop();
+    let mut env = here.shared().env();
+    env.insert("DBNAME".into(), empty.shared().env()["DBNAME"].clone());
+    refused(&empty, &env);
+    here.read("l", "a").await.expect_bytes(b"bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_replica_with_a_folder_of_its_own_is_refused() {
+    let first = with_object(Parts::POSTGRESQL).await;
+    let mut second = App::setup().on(Parts::EMBEDDED).start().await;
+    second.stop();
+    let said = refused(&second, &first.shared().env());
+    assert!(said.contains("store.data_dir"), "{said}");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let place = folder.path().to_str().expect("a plain path");
+    let ran = run_with(&first.shared().env(), &["migrate", "--data-dir", place]);
+    assert_eq!(ran.code, Some(1), "{}", ran.output);
+    first.read("l", "a").await.expect_bytes(b"bytes");
+}
