@@ -2,7 +2,8 @@
 //!
 //! The library knows one time-out for a whole exchange, body included, and its client none for connecting. So each
 //! exchange has a limit until the head of its answer, bodies have one per piece, and while an answer is awaited the
-//! server's address is tried beside it: a server that cannot be connected to is given up after two seconds.
+//! server's address is tried beside it: a server that cannot be connected to is given up after two seconds, and by those
+//! who read also one that takes connections and answers nothing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,7 +32,7 @@ pub(super) const MEDIA: &str = "application/octet-stream";
 /// How long a server may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// For a connection.
+    /// For a connection; and for any answer at all, once an exchange has waited as long.
     pub(super) connect: Duration,
     /// For the head of an answer, or the next piece of a body.
     pub(super) idle: Duration,
@@ -123,7 +124,12 @@ impl Wire {
             let request = ReqwestRequest::new(&self.handle, key, command.clone()).await?;
             request.response().await
         };
-        self.twice(exchange).await
+        tokio::select! {
+            biased;
+            done = self.twice(exchange) => done,
+            // Who writes waits longer, since a server may answer nobody while it brings bytes to the disk.
+            mute = self.mute() => Err(mute),
+        }
     }
 
     /// Puts an object or a part of one, its digest signed, so that the server refuses other bytes. Gives the tag. May be
@@ -185,6 +191,20 @@ impl Wire {
                 && let Err(trouble) = self.connect().await
             {
                 return trouble;
+            }
+            pause = self.patience.idle;
+        }
+    }
+
+    /// Ends once the server does not answer a plain question either. One that is only slow with an object does.
+    async fn mute(&self) -> Trouble {
+        let limit = self.patience.connect;
+        let mut pause = limit;
+        loop {
+            sleep(pause).await;
+            let asked = self.handle.http_client().head(self.handle.url()).send();
+            if timeout(limit, asked).await.is_err() {
+                return Trouble::new(Reason::Silent, format!("no answer to anything for {limit:?}"));
             }
             pause = self.patience.idle;
         }

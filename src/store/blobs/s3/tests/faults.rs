@@ -21,6 +21,16 @@ fn away<T>(done: Result<T, Fault>) -> Fault {
     fault
 }
 
+/// A bucket that waits long for what is asked, but not for the server.
+async fn patient(url: &str) -> Result<Bucket, Fault> {
+    let patience = Patience {
+        connect: Duration::from_millis(300),
+        idle: Duration::from_mins(10),
+        joining: Duration::from_mins(10),
+    };
+    Bucket::at(&settings_for(url), &io(), std::env::temp_dir(), false, patience).await
+}
+
 #[tokio::test]
 async fn a_refused_connection_is_told_at_once() {
     let free = std::net::TcpListener::bind("127.0.0.1:0")
@@ -43,14 +53,7 @@ async fn a_server_that_takes_no_connection_is_given_up() {
         let connecting = TcpStream::connect(address);
         queue.push(tokio::time::timeout(Duration::from_millis(200), connecting).await);
     }
-    let patience = Patience {
-        connect: Duration::from_millis(300),
-        idle: Duration::from_mins(10),
-        joining: Duration::from_mins(10),
-    };
-    let settings = settings_for(&format!("http://{address}"));
-    let opened = Bucket::at(&settings, &io(), std::env::temp_dir(), false, patience).await;
-    let fault = away(opened);
+    let fault = away(patient(&format!("http://{address}")).await);
     assert!(fault.what.contains("reached"), "{fault:?}");
 }
 
@@ -63,6 +66,25 @@ async fn a_silent_server_is_given_up() {
     away(Blobs::open(&bucket, &object(1), None).await);
     away(put(&bucket, &object(1), pattern(10)).await);
     away(bucket.delete(&object(1)).await);
+}
+
+#[tokio::test]
+async fn a_server_that_answers_nothing_more_is_given_up_by_who_reads() {
+    let bucket = patient(&serve(|_| Reply::Silence("")).await).await.unwrap();
+    away(bucket.size(&object(1)).await);
+    away(Blobs::open(&bucket, &object(1), None).await);
+}
+
+#[tokio::test]
+async fn an_object_that_takes_long_is_waited_for_while_the_server_answers_others() {
+    let url = serve(|line| match line {
+        line if line.starts_with("HEAD /bucket ") => Reply::Whole("403 Forbidden", ""),
+        _ => Reply::Silence(""),
+    })
+    .await;
+    let bucket = patient(&url).await.unwrap();
+    let waited = tokio::time::timeout(Duration::from_secs(2), bucket.size(&object(1))).await;
+    assert!(waited.is_err(), "{waited:?}");
 }
 
 #[tokio::test]
