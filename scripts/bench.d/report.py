@@ -50,7 +50,11 @@ def start(found):
             f"{found['idle_mb']:.1f} MB idle, the program {found['binary_mb']:.1f} MB")
 
 
-def over_budget(budget, rows, herds, startup):
+def log(found):
+    return f"- the access log: {found['rows']:,} rows of {found['requests']:,} requests, {found['dropped']:,} counted as lost"
+
+
+def over_budget(budget, rows, herds, startup, logged):
     """What is beyond the budget, in words."""
     said = []
     for name, against, row in rows:
@@ -64,11 +68,13 @@ def over_budget(budget, rows, herds, startup):
     for row in herds[:1]:
         if row["gets"] > budget["herd_gets"] or row["peak"] > budget["herd_peak_mb"] or row["errors"]:
             said.append(f"herd: {row['gets']} GETs, {row['peak']:.0f} MB, {row['errors']} errors")
+    if logged["rows"] + logged["dropped"] != logged["requests"] or logged["dropped"] > logged["requests"] * budget["log_dropped"]:
+        said.append(f"access log: {logged}")
     for name, limit in budget["startup"].items():
         if startup and startup[name] > limit:
             said.append(f"{name}: {startup[name]:.1f}, at most {limit}")
     return said
 
 
-def dump(path, rows, herds, startup):
-    path.write_text(json.dumps({"rows": rows, "herd": herds, "startup": startup}, indent=1))
+def dump(path, rows, herds, startup, logged):
+    path.write_text(json.dumps({"rows": rows, "herd": herds, "startup": startup, "log": logged}, indent=1))

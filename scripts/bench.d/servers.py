@@ -1,8 +1,11 @@
 """The servers of a comparison: nginx, its and our upstream, and the program itself."""
 
+import contextlib
 import json
 import os
 import pathlib
+import re
+import sqlite3
 import subprocess
 import time
 import urllib.error
@@ -98,10 +101,14 @@ class Ours:
     def local(self, name, kind):
         self.admin("POST", "/api/v2/locals", {"name": name, "package_type": kind, "allow_overwrite": True})
 
-    def dropped(self):
+    def logged(self):
+        """How many requests were counted since the start, how many rows the access log has of them, and how many it lost."""
+        time.sleep(1)
         text = ask(self.base + "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})[2].decode()
-        return next((int(float(line.split()[1])) for line in text.splitlines()
-                     if line.startswith("artifactapi_log_dropped_total ")), 0)
+        count = lambda name: sum(int(float(line.split()[-1])) for line in text.splitlines() if re.match(rf"{name}[ {{]", line))
+        with contextlib.closing(sqlite3.connect(f"file:{self.data / 'catalog.sqlite'}?mode=ro", uri=True)) as catalog:
+            rows = catalog.execute("SELECT count(*) FROM access_log").fetchone()[0]
+        return {"requests": count("artifactapi_requests_total"), "rows": rows, "dropped": count("artifactapi_log_dropped_total")}
 
 
 def build(root):
