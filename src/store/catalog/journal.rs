@@ -1,6 +1,7 @@
 //! The access log, statistics made of it, and small settings.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use artifactapi_core::Time;
 use artifactapi_core::fault::Fault;
@@ -16,6 +17,8 @@ use super::tables::{Dialect, Tables};
 const HOUR: i64 = 3_600_000_000;
 /// Log rows dropped in one transaction, so that nobody waits long for the next.
 const PRUNED: i64 = 5_000;
+/// How far clocks of replicas may be apart.
+const AHEAD: Duration = Duration::from_hours(24);
 
 #[async_trait]
 impl<D: Dialect> Journal for Tables<D> {
@@ -43,9 +46,11 @@ impl<D: Dialect> Journal for Tables<D> {
     }
 
     async fn prune_log(&self, before: Time) -> Result<u64, Fault> {
+        let ahead = self.clock.now().plus(AHEAD);
         let mut pruned = 0;
         loop {
-            let query = Query::new(sql::PRUNE_LOG).bind(before.0).bind(PRUNED).slow();
+            let query = Query::new(sql::PRUNE_LOG).bind(before.0).bind(ahead.0);
+            let query = query.bind(PRUNED).slow();
             match self.db.run(query).await? {
                 0 => return Ok(pruned),
                 some => pruned += some,

@@ -138,9 +138,10 @@ statements! {
         bytes = stats.bytes + excluded.bytes, bytes_saved = stats.bytes_saved + excluded.bytes_saved";
     STATS = "SELECT hour, repo, requests, hits, bytes, bytes_saved FROM stats WHERE hour >= $1 \
         ORDER BY hour, repo";
-    // Rows come in the order of their time, or nearly so: the oldest are first, and no index is needed to find them.
-    PRUNE_LOG = "DELETE FROM access_log WHERE at < $1 AND id IN \
-        (SELECT id FROM access_log ORDER BY id LIMIT $2)";
+    // Rows come in the order of their time, or nearly so: the oldest are first, and no index is needed to find them. Those
+    // that a wrong clock has dated ahead go, too, or nothing behind them would.
+    PRUNE_LOG = "DELETE FROM access_log WHERE (at < $1 OR at > $2) AND id IN \
+        (SELECT id FROM access_log ORDER BY id LIMIT $3)";
     SETTING = "SELECT value FROM settings WHERE name = $1";
     SET = "UPDATE settings SET value = $2 WHERE name = $1";
     SETTLE = "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";

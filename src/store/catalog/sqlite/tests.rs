@@ -55,9 +55,10 @@ async fn statements_find_their_rows_by_index() {
         let small = |step: &str| step.contains("CONSTANT ROW") || step.ends_with("INDEX blobs_deleting");
         let scans = plan.iter().any(|step| step.starts_with("SCAN") && !small(step));
         let plan = plan.join("; ");
+        // The log is read up to a limit, in the order of its key.
         assert_eq!(
             scans,
-            matches!(*name, "REPOSITORIES" | "DANGLING"),
+            matches!(*name, "REPOSITORIES" | "DANGLING" | "PRUNE_LOG"),
             "{name}: {plan}"
         );
         // One digest has few entries.

@@ -9,6 +9,7 @@ super::super::cases! { Catalog;
     requests_add_up_by_hour_and_repository,
     statistics_begin_with_the_hour_asked_for,
     pruning_drops_old_rows_and_no_statistics,
+    rows_from_a_clock_that_is_ahead_keep_no_old_ones,
     an_empty_record_is_fine,
     a_setting_is_settled_once,
     of_many_who_settle_all_get_one_value,
@@ -77,6 +78,13 @@ async fn pruning_drops_old_rows_and_no_statistics(store: Arc<impl Catalog>) {
     assert_eq!(store.prune_log(Time(100)).await.unwrap(), 0);
     assert_eq!(store.prune_log(EVER).await.unwrap(), 150);
     assert_eq!(store.statistics(Time(0)).await.unwrap()[0].requests, 250);
+}
+
+async fn rows_from_a_clock_that_is_ahead_keep_no_old_ones(store: Arc<impl Catalog>) {
+    let ahead: Vec<_> = (0..6_000).map(|_| row(i64::MAX / 2, "a", 1, true)).collect();
+    store.record(&ahead, &[]).await.unwrap();
+    store.record(&[row(1, "a", 1, true)], &[]).await.unwrap();
+    assert_eq!(store.prune_log(Time(100)).await.unwrap(), 6_001);
 }
 
 async fn an_empty_record_is_fine(store: Arc<impl Catalog>) {
