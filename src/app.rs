@@ -10,8 +10,6 @@ mod database;
 pub mod moving;
 #[path = "app/stores.rs"]
 mod stores;
-#[path = "app/tie.rs"]
-mod tie;
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -151,7 +149,7 @@ impl Works {
             hot: Arc::clone(&stores.hot),
             upstream: Arc::clone(&self.upstream),
             handles: self.handles.clone(),
-            memos: Stores::memos(config)?,
+            memos: Arc::new(stores::memos(config)),
             settings: config.cache.clone(),
             link_lifetime: Duration::from_secs(config.s3.link_seconds),
             observer: metrics.observer(),

@@ -27,6 +27,8 @@ const LARGE: usize = 64 << 10;
 pub(crate) struct DerivedKey {
     package_type: &'static str,
     source: Digest,
+    /// Its media type.
+    media: String,
     /// Relative references in the source resolve against it.
     url: Option<String>,
     key: String,
@@ -67,11 +69,11 @@ impl Pages {
         }
     }
 
-    /// The page if it was made before. Blocks if it is not in memory.
-    fn made_before(&self, key: &DerivedKey) -> Option<Page> {
-        let page = Page::from_memo(&self.disk.get(&key.name())?)?;
-        self.memory.insert(key.clone(), page.clone());
-        Some(page)
+    /// The page if it was made before; one of many reads it, the others wait. Blocks.
+    fn made_before(&self, key: DerivedKey) -> Option<Page> {
+        let name = key.name();
+        let read = || Page::from_memo(&self.disk.get(&name)?);
+        self.memory.optionally_get_with(key, read)
     }
 
     /// The page, made by `derive` if it was not before; one of many makes it, the others wait. Blocks.
@@ -91,7 +93,8 @@ impl Pages {
 impl DerivedKey {
     /// What it is called on the disk.
     fn name(&self) -> Digest {
-        Digest::sha256(format!("{self:?}").as_bytes())
+        // Other versions of the program may make it otherwise.
+        Digest::sha256(format!("{}{self:?}", env!("CARGO_PKG_VERSION")).as_bytes())
     }
 }
 
@@ -133,6 +136,7 @@ pub(crate) async fn page(
     let key = DerivedKey {
         package_type: mount.format.describe().name,
         source: made_of.digest.clone(),
+        media: made_of.media.clone(),
         url: made_of.url.as_ref().map(Url::to_string),
         key: want.key.as_str().to_owned(),
         show: want.show.0,
@@ -142,7 +146,7 @@ pub(crate) async fn page(
         return Ok(page);
     }
     let (pages, before) = (shared.pages.clone(), key.clone());
-    if let Some(page) = crate::blocking(move || Ok(pages.made_before(&before))).await? {
+    if let Some(page) = crate::blocking(move || Ok(pages.made_before(before))).await? {
         return Ok(page);
     }
     let source = open(shared, document).await?;
@@ -218,6 +222,7 @@ mod tests {
         DerivedKey {
             package_type: "pypi",
             source: Digest::sha256(b"source"),
+            media: "text/html".to_owned(),
             url: Some("http://up.example/simple/x/".to_owned()),
             key: "simple/x/".to_owned(),
             show,
@@ -233,19 +238,14 @@ mod tests {
     #[test]
     fn a_large_page_outlives_the_process_with_its_media_type_and_validator() {
         let dir = tempfile::tempdir().unwrap();
-        let pages = || {
-            Pages::new(
-                1 << 20,
-                Arc::new(Memos::open(dir.path().to_owned(), 1 << 20).unwrap()),
-            )
-        };
+        let pages = || Pages::new(1 << 20, Arc::new(Memos::open(dir.path().to_owned(), 1 << 20)));
         let before = pages();
         let made = page(&before, "html", LARGE);
         page(&before, "json", LARGE - 1);
         let after = pages();
-        assert_eq!(after.made_before(&key("html")), Some(made));
-        assert_eq!(after.made_before(&key("json")), None, "small ones are made again");
-        assert_eq!(after.made_before(&key("other")), None);
+        assert_eq!(after.made_before(key("html")), Some(made));
+        assert_eq!(after.made_before(key("json")), None, "small ones are made again");
+        assert_eq!(after.made_before(key("other")), None);
         assert!(
             after.memory.contains_key(&key("html")),
             "once read it is in memory"

@@ -4,19 +4,31 @@
 //! what was put: each file begins with the digest of the rest, and a damaged one is removed.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::{self, Write as _};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use artifactapi_core::digest::Digest;
 use bytes::Bytes;
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
 use crate::folder::gone_is_none;
 
 /// Digits of the digest that a file begins with, and that its name is.
 const DIGITS: usize = 64;
+
+/// A file was used now.
+const NOW: Timestamps = Timestamps {
+    last_access: Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_OMIT,
+    },
+    last_modification: Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    },
+};
 
 /// The folder. All calls block for as long as a local disk takes.
 #[derive(Debug)]
@@ -42,27 +54,24 @@ struct Kept {
 }
 
 impl Memos {
-    /// Opens the folder `dir`, made if it is missing, for at most `most` bytes. It belongs to this process alone.
-    pub fn open(dir: PathBuf, most: u64) -> io::Result<Self> {
-        fs::create_dir_all(&dir)?;
-        let memos = Self {
+    /// Opens the folder `dir`, made if it is missing, for at most `most` bytes. It belongs to this process alone. One that
+    /// cannot be used keeps nothing.
+    pub fn open(dir: PathBuf, most: u64) -> Self {
+        let mut memos = Self {
             dir,
             most,
             known: Mutex::default(),
         };
-        let mut found = memos.found()?;
-        found.sort_by_key(|(_, _, modified)| *modified);
-        let mut known = memos.known();
-        for (name, bytes, _) in found {
-            known.add(name, bytes);
+        if let Err(error) = memos.take_stock() {
+            log::warn!("no memos are kept in {}: {error}", memos.dir.display());
+            memos.most = 0;
         }
-        memos.make_room(&mut known, 0)?;
-        drop(known);
-        Ok(memos)
+        memos
     }
 
-    /// Names, sizes and times of the files; removes what a writer left that ended half-way.
-    fn found(&self) -> io::Result<Vec<(String, u64, SystemTime)>> {
+    /// Learns what is there, and removes what is too much and what writers left that ended half-way.
+    fn take_stock(&self) -> io::Result<()> {
+        fs::create_dir_all(&self.dir)?;
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
@@ -70,48 +79,67 @@ impl Memos {
                 entry.file_name().to_string_lossy().into_owned(),
                 entry.metadata()?,
             );
-            if name.len() == DIGITS {
-                found.push((name, meta.len(), meta.modified()?));
-            } else {
+            if name.len() == DIGITS && meta.is_file() {
+                found.push((meta.modified()?, name, meta.len()));
+            } else if meta.is_file() {
                 fs::remove_file(entry.path())?;
             }
         }
-        Ok(found)
+        found.sort();
+        let mut known = self.known();
+        for (_, name, bytes) in found {
+            known.add(name, bytes);
+        }
+        self.make_room(&mut known, 0)
     }
 
     /// What was put under a digest, if it is still there.
     pub fn get(&self, of: &Digest) -> Option<Bytes> {
-        if !self.known().touch(of.hex()) {
-            return None;
+        let (used, file) = self.file(of.hex())?;
+        let body = file.and_then(read);
+        if body.is_err() {
+            self.drop_damaged(of.hex(), used);
         }
-        let file = fs::read(self.dir.join(of.hex())).ok().map(Bytes::from);
-        let body = file.as_ref().and_then(whole);
-        if body.is_none() {
-            log::warn!(name = of.hex(); "a memo is damaged or gone, and made again");
-            self.known().remove(of.hex());
+        body.ok()
+    }
+
+    /// Opens a file that is known, so that no eviction takes it away; with the number of this use.
+    fn file(&self, name: &str) -> Option<(u64, io::Result<File>)> {
+        let mut known = self.known();
+        let used = known.touch(name)?;
+        Some((used, File::open(self.dir.join(name))))
+    }
+
+    /// Removes a file, unless it has been used, or even made anew, since then.
+    fn drop_damaged(&self, name: &str, used: u64) {
+        let mut known = self.known();
+        if known.files.get(name).is_some_and(|kept| kept.used == used) {
+            log::warn!(name = name; "a memo is damaged, and made again");
+            fs::remove_file(self.dir.join(name)).ok();
+            known.remove(name);
         }
-        body
     }
 
     /// Keeps bytes under a digest, if they fit.
     pub fn put(&self, of: &Digest, body: &[u8]) {
+        if (DIGITS + body.len()) as u64 > self.most {
+            return;
+        }
         if let Err(error) = self.write(of.hex(), body) {
             log::warn!("a memo is not kept: {error}");
         }
     }
 
     fn write(&self, name: &str, body: &[u8]) -> io::Result<()> {
-        let bytes = (DIGITS + body.len()) as u64;
-        let mut known = self.known();
-        if bytes > self.most || known.files.contains_key(name) {
-            return Ok(());
-        }
-        self.make_room(&mut known, bytes)?;
         let mut file = tempfile::Builder::new().suffix(".part").tempfile_in(&self.dir)?;
         file.write_all(Digest::sha256(body).hex().as_bytes())?;
         file.write_all(body)?;
-        file.persist(self.dir.join(name)).map_err(|error| error.error)?;
-        known.add(name.to_owned(), bytes);
+        let (mut known, bytes) = (self.known(), (DIGITS + body.len()) as u64);
+        if !known.files.contains_key(name) {
+            self.make_room(&mut known, bytes)?;
+            file.persist(self.dir.join(name)).map_err(|error| error.error)?;
+            known.add(name.to_owned(), bytes);
+        }
         Ok(())
     }
 
@@ -145,11 +173,12 @@ impl Known {
         }
     }
 
-    /// Whether there is such a file, which is used now.
-    fn touch(&mut self, name: &str) -> bool {
+    /// Uses a file, if it is known; gives the number of the use.
+    fn touch(&mut self, name: &str) -> Option<u64> {
+        let kept = self.files.get_mut(name)?;
         self.uses += 1;
-        let used = self.uses;
-        self.files.get_mut(name).map(|kept| kept.used = used).is_some()
+        kept.used = self.uses;
+        Some(self.uses)
     }
 
     fn longest_unused(&self) -> Option<String> {
@@ -159,10 +188,16 @@ impl Known {
 }
 
 /// What a file holds, if it is whole.
-fn whole(file: &Bytes) -> Option<Bytes> {
-    let (digest, body) = file.split_at_checked(DIGITS)?;
-    let same = Digest::sha256(body).hex().as_bytes() == digest;
-    same.then(|| file.slice(DIGITS..))
+fn read(mut file: File) -> io::Result<Bytes> {
+    // The next start orders files by it; a file of another owner keeps its own.
+    rustix::fs::futimens(&file, &NOW).ok();
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let whole = bytes.split_at_checked(DIGITS);
+    if whole.is_none_or(|(digest, body)| Digest::sha256(body).hex().as_bytes() != digest) {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    Ok(Bytes::from(bytes).slice(DIGITS..))
 }
 
 #[cfg(test)]
@@ -176,7 +211,7 @@ mod tests {
     }
 
     fn memos(dir: &Path, most: u64) -> Memos {
-        Memos::open(dir.join("memos"), most).unwrap()
+        Memos::open(dir.join("memos"), most)
     }
 
     #[test]
@@ -221,6 +256,7 @@ mod tests {
         memos.put(&of(1), b"one");
         fs::write(dir.path().join("memos").join(of(1).hex()), [b'0'; 80]).unwrap();
         assert_eq!(memos.get(&of(1)), None);
+        assert!(!dir.path().join("memos").join(of(1).hex()).exists());
         memos.put(&of(1), b"one");
         assert_eq!(memos.get(&of(1)).as_deref(), Some(&b"one"[..]));
     }
@@ -232,5 +268,42 @@ mod tests {
         fs::write(dir.path().join("memos/abc.part"), "half").unwrap();
         drop(memos(dir.path(), 1000));
         assert_eq!(fs::read_dir(dir.path().join("memos")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_no_file_is_left_alone_and_a_folder_that_cannot_be_used_keeps_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("memos/lost+found")).unwrap();
+        let memos = memos(dir.path(), 1000);
+        memos.put(&of(1), b"one");
+        assert!(memos.get(&of(1)).is_some());
+        fs::write(dir.path().join("file"), "").unwrap();
+        let none = Memos::open(dir.path().join("file/memos"), 1000);
+        none.put(&of(1), b"one");
+        assert_eq!(none.get(&of(1)), None);
+    }
+
+    #[test]
+    fn readers_and_writers_at_once_keep_the_bound_and_get_what_was_put() {
+        let dir = tempfile::tempdir().unwrap();
+        let memos = memos(dir.path(), 500);
+        let work = |seed: u8| {
+            for round in 0..200_u8 {
+                let n = seed.wrapping_mul(31).wrapping_add(round) % 9;
+                if let Some(body) = memos.get(&of(n)) {
+                    assert_eq!(body, [n; 36][..]);
+                }
+                memos.put(&of(n), &[n; 36]);
+            }
+        };
+        std::thread::scope(|scope| {
+            for seed in 0..4 {
+                scope.spawn(move || work(seed));
+            }
+        });
+        let files = fs::read_dir(dir.path().join("memos")).unwrap();
+        let bytes: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+        assert!(bytes <= 500, "{bytes}");
+        assert_eq!(bytes, memos.known().bytes);
     }
 }

@@ -120,7 +120,7 @@ impl Bench {
             hot: Arc::clone(&hot),
             upstream: Arc::clone(&upstream),
             handles: handles.clone(),
-            memos: Arc::new(Memos::open(folder.path().join("derived"), 0).unwrap()),
+            memos: Arc::new(Memos::open(folder.path().join("pages"), 0)),
             settings: config.cache.clone(),
             link_lifetime: Duration::from_secs(config.s3.link_seconds),
             observer: metrics.observer(),

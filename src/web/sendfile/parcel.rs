@@ -1,7 +1,7 @@
 //! What a socket sends by itself: a portion of a file, or bytes in memory.
 //!
-//! The worker never waits for the disk: before a part of a file is sent it is looked up in the page cache, and read
-//! into it on the blocking pool where it is not there.
+//! The worker does not wait for the disk: before a part of a file is sent it is looked up in the page cache, by samples,
+//! and read into it on the blocking pool where it is not there.
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};

@@ -250,7 +250,7 @@ impl World {
             hot,
             upstream: upstream.clone(),
             handles,
-            memos: Arc::new(Memos::open(self.dir.path().join("derived"), 0).unwrap()),
+            memos: Arc::new(Memos::open(self.dir.path().join("pages"), 0)),
             settings: Cache::default(),
             link_lifetime: Duration::from_secs(1),
             observer: Arc::new(|_| {}),
