@@ -10,6 +10,7 @@ use artifactapi_core::key::ObjectName;
 use artifactapi_core::port::blobs::ObjectInfo;
 use artifactapi_core::port::catalog::BlobRow;
 use artifactapi_core::{Digest, Fault, Time};
+use artifactapi_store::tie;
 
 use super::{GcReport, GcRequest, Tools};
 
@@ -36,9 +37,7 @@ impl Tools {
         self.prune_log(&mut report).await;
         self.unnamed(started.minus(grace), &mut report).await;
         let safe = started.minus(grace.max(self.settings.orphan_grace));
-        for prefix in [ObjectName::BLOBS, ObjectName::UPLOADS] {
-            self.orphans(prefix, safe, &mut report).await;
-        }
+        self.orphans(safe, &mut report).await;
         self.leftovers(safe, &mut report).await;
         let took = self.clock.now().since(started);
         report.took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -121,8 +120,18 @@ impl Tools {
         self.catalog.end_deleting(&row.digest, &row.object).await
     }
 
-    /// Deletes objects from before `before` that have no row.
-    async fn orphans(&self, prefix: &str, before: Time, report: &mut GcReport) {
+    /// Deletes objects from before `before` that have no row, unless catalog and blobs are not each other's any more.
+    async fn orphans(&self, before: Time, report: &mut GcReport) {
+        if let Err(fault) = tie::compared(self.catalog.as_ref(), self.blobs.as_ref()).await {
+            report.failed("orphans", &fault);
+            return;
+        }
+        for prefix in [ObjectName::BLOBS, ObjectName::UPLOADS] {
+            self.orphans_under(prefix, before, report).await;
+        }
+    }
+
+    async fn orphans_under(&self, prefix: &str, before: Time, report: &mut GcReport) {
         let mut after = None;
         loop {
             let page = self.blobs.list(prefix, after.as_ref(), BATCH as usize).await;

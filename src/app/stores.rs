@@ -20,17 +20,22 @@ use artifactapi_store::hot::redis::Redis;
 use artifactapi_store::lock::{DirLock, lock};
 use artifactapi_store::memo::Memos;
 use artifactapi_store::spool::Spools;
+use artifactapi_store::tie;
 
 use super::database::Database;
-use super::tie;
 
 /// The folder of spools in the data folder.
 const SPOOLS: &str = "spools";
 /// The folder of derived documents in the data folder.
-const MEMOS: &str = "derived";
+const PAGES: &str = "pages";
 
 /// How old the work of another process must be to count as left behind, where several share a store.
 const ABANDONED: Duration = Duration::from_hours(24);
+
+/// The derived documents on the disk.
+pub(super) fn memos(config: &Config) -> Memos {
+    Memos::open(config.store.data_dir.join(PAGES), config.cache.pages_disk_bytes)
+}
 
 /// Everything that outlives a request.
 pub struct Stores {
@@ -62,9 +67,9 @@ impl Stores {
             Some(_) => Arc::new(Bucket::open(&config.s3, &io, folder.join(SPOOLS)).await?),
             None => Arc::new(Folder::open(folder.clone())?),
         };
-        let stores = Self::around(io, database, blobs, Some(held), config)?;
+        let stores = Self::around(io, database, blobs, Some(held), config)?.armed()?;
         tie::tied(stores.catalog.as_ref(), stores.blobs.as_ref()).await?;
-        stores.armed()
+        Ok(stores)
     }
 
     /// Opens what is there for reading, beside servers that may use it. Makes no file and no folder (SQLite may make its
@@ -131,13 +136,6 @@ impl Stores {
         Ok(())
     }
 
-    /// Opens the folder of derived documents.
-    pub(crate) fn memos(config: &Config) -> Result<Arc<Memos>, Fault> {
-        let folder = config.store.data_dir.join(MEMOS);
-        let memos = Memos::open(folder, config.cache.pages_disk_bytes).map_err(unreadable)?;
-        Ok(Arc::new(memos))
-    }
-
     /// Whether other processes may use any of it meanwhile.
     pub fn is_shared(&self) -> bool {
         self.catalog.is_shared() || self.blobs.is_shared()
@@ -171,3 +169,7 @@ fn made(folder: &Path) -> Result<(), Fault> {
 fn unreadable(error: std::io::Error) -> Fault {
     Fault::ours(Kind::StoreUnavailable, "the data folder cannot be used", error)
 }
+
+#[cfg(test)]
+#[path = "stores/tests.rs"]
+mod tests;

@@ -163,7 +163,8 @@ fn bad(what: &'static str) -> Fault {
     Fault::client(Kind::BadRequest, what)
 }
 
-/// The name of an object in the blob store. Unique to its generation, so that a late delete never hits a newer one.
+/// The name of an object in the blob store. That of bytes is unique to its generation, so that a late delete never hits a
+/// newer one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ObjectName(String);
@@ -173,8 +174,8 @@ impl ObjectName {
     pub const BLOBS: &'static str = "blobs/";
     /// Where objects lie that were written while their digest was still being computed.
     pub const UPLOADS: &'static str = "uploads/";
-    /// The name of the [`mark`](Self::mark).
-    pub const MARK: &'static str = "installation";
+    /// The name of the object [`installation`](Self::installation).
+    pub const INSTALLATION: &'static str = "installation";
 
     /// The object of a digest; `generation` is unique to this writing.
     pub fn blob(digest: &Digest, generation: uuid::Uuid) -> Self {
@@ -192,9 +193,9 @@ impl ObjectName {
         Self(format!("{}{}", Self::UPLOADS, id.simple()))
     }
 
-    /// The object by which blobs show whose they are. No entry has it, and no listing.
-    pub fn mark() -> Self {
-        Self(Self::MARK.to_owned())
+    /// The object in which blobs carry the name of their installation. No entry has it, and no listing.
+    pub fn installation() -> Self {
+        Self(Self::INSTALLATION.to_owned())
     }
 
     /// A name read back from a store or a row.

@@ -19,5 +19,6 @@ pub mod hot;
 pub mod lock;
 pub mod memo;
 pub mod spool;
+pub mod tie;
 mod trouble;
 pub mod vault;

@@ -57,6 +57,6 @@ mod secrets;
 #[cfg(test)]
 mod serve;
 #[cfg(test)]
-mod strangers;
-#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tie;

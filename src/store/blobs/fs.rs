@@ -4,7 +4,7 @@
 //! the disk too, before anyone is told. A reader that has opened an object keeps it although it is deleted.
 //! Temporary files are locked by their writers, so that those of the living are told from those of the dead.
 //!
-//! It stores objects of the two shapes that [`ObjectName`] makes and no other name, so that no name can lead outside.
+//! It stores objects of the shapes that [`ObjectName`] makes and no other name, so that no name can lead outside.
 
 mod layout;
 mod read;

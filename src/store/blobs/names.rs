@@ -19,7 +19,7 @@ pub(super) enum Parts<'a> {
     /// `uploads/<id>`
     Upload { id: &'a str },
     /// `installation`
-    Mark,
+    Installation,
 }
 
 /// Takes a name apart; `None` if no object can have it.
@@ -30,8 +30,8 @@ pub(super) fn parts(name: &str) -> Option<Parts<'_>> {
         let fits = [alg, hex, generation].into_iter().all(plain) && hex.len() >= LEAST_OF_DIGEST;
         return fits.then_some(Parts::Blob { alg, hex, generation });
     }
-    if name == ObjectName::MARK {
-        return Some(Parts::Mark);
+    if name == ObjectName::INSTALLATION {
+        return Some(Parts::Installation);
     }
     let id = name.strip_prefix(ObjectName::UPLOADS)?;
     (plain(id) && id.len() >= LEAST_OF_UPLOAD).then_some(Parts::Upload { id })

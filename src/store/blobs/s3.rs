@@ -145,10 +145,10 @@ impl Inner {
         names::parts(object.as_str()).map(|_| format!("{}{object}", self.prefix))
     }
 
-    /// The object of a listed key; `None` for strangers and for the mark.
+    /// The object of a listed key; `None` for strangers and for the name of the installation.
     fn object(&self, key: &str) -> Option<ObjectName> {
         let name = key.strip_prefix(&self.prefix)?;
-        let listed = names::parts(name).filter(|parts| *parts != Parts::Mark);
+        let listed = names::parts(name).filter(|parts| *parts != Parts::Installation);
         listed.map(|_| ObjectName::stored(name))
     }
 

@@ -109,7 +109,8 @@ impl Store {
                 pages
                     .into_iter()
                     .flat_map(|page| page.contents)
-                    .map(|object| object.key),
+                    .map(|object| object.key)
+                    .filter(|key| key != "installation"),
             );
         } else {
             for folder in ["blobs", "uploads"] {

@@ -2,8 +2,8 @@
 //!
 //! `blobs/<alg>/<hex>/<generation>` is the file `<hex>_<generation>` in the folder `blobs/<alg>/<first two of hex>`;
 //! `uploads/<id>` is the file `<id>` in the folder `uploads/<first six of id>` (ids begin with their time, so that
-//! a new folder begins every few hours); the mark is the file `installation`. Within a folder all names begin with the folder's own path, so that
-//! walking folders in order walks names in byte order.
+//! a new folder begins every few hours); `installation` is a file of that name. Within a folder all names begin with the
+//! folder's own path, so that walking folders in order walks names in byte order.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub(super) fn place(name: &str) -> Option<PathBuf> {
             let dir = Path::new(ObjectName::UPLOADS).join(id.get(..OF_UPLOAD)?);
             Some(dir.join(id))
         }
-        Parts::Mark => Some(ObjectName::MARK.into()),
+        Parts::Installation => Some(ObjectName::INSTALLATION.into()),
     }
 }
 
@@ -57,6 +57,8 @@ mod tests {
             assert_eq!(place(object).unwrap(), Path::new(shard).join(file));
             assert_eq!(name(shard, file).as_deref(), Some(object));
         }
+        let installation = ObjectName::installation();
+        assert_eq!(place(installation.as_str()).unwrap(), Path::new("installation"));
     }
 
     #[test]

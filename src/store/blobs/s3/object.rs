@@ -36,7 +36,7 @@ impl Inner {
             Ok(answer) => Ok(Some(read::length(&answer)?)),
             Err(trouble) => match trouble.reason {
                 Reason::NoObject => Ok(None),
-                // It may have come meanwhile.
+                // It may have come meanwhile; a listing that is late with what has gone is believed, too.
                 Reason::NotFound => self.listed(key).await,
                 _ => Err(trouble.into()),
             },

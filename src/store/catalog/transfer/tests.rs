@@ -84,7 +84,9 @@ async fn filled(catalog: &Sqlite, entries: usize) -> Repository {
     }
     let rows: Vec<_> = (0..50).map(log_row).collect();
     catalog.record(&rows, &[]).await.unwrap();
-    catalog.settle("name", "value").await.unwrap();
+    for name in ["name", INSTALLATION] {
+        catalog.settle(name, "value").await.unwrap();
+    }
     repository
 }
 
@@ -134,7 +136,7 @@ async fn a_copy_says_what_the_original_says_whatever_came_between() {
     assert_eq!(to.setting(MARK).await.unwrap().as_deref(), Some("source"));
     end(&to).await.unwrap();
     assert_eq!(told(&to, repository.id).await, told(&from, repository.id).await);
-    for left in [MARK, "import.blobs", "import.settings"] {
+    for left in [MARK, INSTALLATION, "import.blobs", "import.settings"] {
         assert_eq!(to.setting(left).await.unwrap(), None, "{left}");
     }
     assert_eq!(

@@ -101,7 +101,14 @@ async fn listings_join_pages_and_pass_over_strangers() {
     for n in 1..=5 {
         put(&bucket, &object(n), pattern(3)).await.unwrap();
     }
-    for stranger in ["blobs/readme", "uploads/x/y", "aaa", "uploads0", "zzz"] {
+    for stranger in [
+        "blobs/readme",
+        "uploads/x/y",
+        "aaa",
+        "installation",
+        "uploads0",
+        "zzz",
+    ] {
         let key = format!("{}{stranger}", settings.prefix);
         bucket
             .inner

@@ -1,12 +1,13 @@
 use std::fs;
 use std::path::Path;
 
-use artifactapi_core::config::Config;
+use artifactapi_core::key::ObjectName;
+use artifactapi_store::catalog::transfer::INSTALLATION;
 use artifactapi_store::vault::KEY_FILE;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use super::*;
-use crate::Stores;
 
 fn config(folder: &TempDir) -> Config {
     let mut config = Config::default();
@@ -36,8 +37,8 @@ async fn used() -> TempDir {
     folder
 }
 
-fn mark_of(folder: &TempDir) -> Option<String> {
-    fs::read_to_string(folder.path().join(ObjectName::MARK)).ok()
+fn named(folder: &TempDir) -> Option<String> {
+    fs::read_to_string(folder.path().join(ObjectName::INSTALLATION)).ok()
 }
 
 fn without_catalog(folder: &Path) {
@@ -52,7 +53,7 @@ fn without_catalog(folder: &Path) {
 async fn the_first_start_ties_them_and_the_next_finds_them_tied() {
     let folder = TempDir::new().unwrap();
     let name = opened(&folder).await.unwrap();
-    assert_eq!(mark_of(&folder), name);
+    assert_eq!(named(&folder), name);
     assert!(name.is_some());
     assert_eq!(opened(&folder).await.unwrap(), name);
 }
@@ -63,7 +64,7 @@ async fn a_new_catalog_beside_the_objects_of_another_is_refused_until_they_are_g
     without_catalog(folder.path());
     let why = refused(&folder).await;
     assert!(why.contains("the catalog is new"), "{why}");
-    fs::remove_file(folder.path().join(ObjectName::MARK)).unwrap();
+    fs::remove_file(folder.path().join(ObjectName::INSTALLATION)).unwrap();
     opened(&folder).await.unwrap();
 }
 
@@ -75,27 +76,35 @@ async fn the_catalog_of_another_installation_is_refused_for_reading_too() {
         fs::copy(other.path().join(name), folder.path().join(name)).unwrap();
     }
     let why = refused(&folder).await;
-    assert!(why.contains(&mark_of(&folder).unwrap()), "{why}");
-    assert!(why.contains(&mark_of(&other).unwrap()), "{why}");
+    assert!(why.contains(&named(&folder).unwrap()), "{why}");
+    assert!(why.contains(&named(&other).unwrap()), "{why}");
     assert!(Stores::open_read_only(&config(&folder)).await.is_err());
 }
 
 #[tokio::test]
 async fn a_catalog_whose_objects_lie_elsewhere_is_refused_until_it_goes_on_without_them() {
     let folder = used().await;
-    let mark = folder.path().join(ObjectName::MARK);
-    let name = mark_of(&folder).unwrap();
-    fs::remove_file(&mark).unwrap();
+    let object = folder.path().join(ObjectName::INSTALLATION);
+    let name = named(&folder).unwrap();
+    fs::remove_file(&object).unwrap();
     let why = refused(&folder).await;
     assert!(why.contains(&name), "{why}");
-    fs::write(&mark, format!("{name}\n")).unwrap();
+    fs::write(&object, format!("{name}\n")).unwrap();
     opened(&folder).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_start_that_died_between_the_two_marks_is_made_good() {
+async fn a_start_that_died_between_naming_the_two_is_made_good() {
     let folder = TempDir::new().unwrap();
     let name = Uuid::now_v7().to_string();
-    fs::write(folder.path().join(ObjectName::MARK), &name).unwrap();
+    fs::write(folder.path().join(ObjectName::INSTALLATION), &name).unwrap();
     assert_eq!(opened(&folder).await.unwrap(), Some(name));
+}
+
+#[tokio::test]
+async fn what_is_no_name_ties_nothing() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join(ObjectName::INSTALLATION), "").unwrap();
+    let why = refused(&folder).await;
+    assert!(why.contains("no name"), "{why}");
 }

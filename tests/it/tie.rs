@@ -64,3 +64,50 @@ async fn a_second_replica_with_a_folder_of_its_own_is_refused() {
     assert_eq!(ran.code, Some(1), "{}", ran.output);
     first.read("l", "a").await.expect_bytes(b"bytes");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_was_restored_without_its_name_gets_it_back() {
+    let mut app = with_object(Parts::EMBEDDED).await;
+    app.stop();
+    let name = app.data().join("installation");
+    let before = std::fs::read(&name).expect("a name");
+    std::fs::remove_file(&name).expect("it is gone");
+    app.restart().await;
+    app.read("l", "a").await.expect_bytes(b"bytes");
+    assert_eq!(std::fs::read(&name).expect("a name"), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_lost_its_name_gets_it_back_from_a_catalog_whose_objects_it_has() {
+    let app = with_object(Parts::ALL).await;
+    let bucket = app.shared().bucket();
+    let named = bucket.get_object("installation").await.expect("a name");
+    bucket.delete_object("installation").await.expect("it is gone");
+    let other = app.replica().await;
+    other.read("l", "a").await.expect_bytes(b"bytes");
+    let again = bucket.get_object("installation").await.expect("a name");
+    assert_eq!(again.as_slice(), named.as_slice());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_removes_nothing_from_the_bucket_of_another_catalog() {
+    let app = App::setup()
+        .on(Parts::ALL)
+        .env("ARTIFACTAPI_GC_ORPHAN_GRACE", "0")
+        .start()
+        .await;
+    let bucket = app.shared().bucket();
+    let orphan = "uploads/0199aabbccddeeff0011223344556677";
+    bucket.put_object(orphan, b"bytes").await.expect("an orphan");
+    let name = bucket.get_object("installation").await.expect("a name");
+    let other = b"01990000-0000-7000-8000-000000000000";
+    bucket.put_object("installation", other).await.expect("another");
+    let collect = || app.admin(reqwest::Method::POST, "/api/v2/gc", json!({"grace_seconds": 0}));
+    let report = collect().await.text();
+    assert!(report.contains("different installations"), "{report}");
+    bucket.get_object(orphan).await.expect("it is left alone");
+    let back = bucket.put_object("installation", name.as_slice());
+    back.await.expect("its own name");
+    let report = collect().await.json();
+    assert_eq!(report["orphans"], 1, "{report}");
+}
