@@ -20,8 +20,8 @@ use writer::Item;
 
 pub(crate) use writer::Writer;
 
-/// Rows that may wait.
-pub(crate) const WAITING: usize = 64 * 1024;
+/// Rows that may wait: those of some seconds at full speed, for as long as a busy disk may take.
+pub(crate) const WAITING: usize = 256 * 1024;
 /// Longest wait for a flush, so that a dead catalog stops nobody.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 

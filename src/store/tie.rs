@@ -17,31 +17,46 @@ const LONGEST: u64 = 64;
 /// Rows whose objects are looked for where one of the two has no name.
 const SAMPLE: u32 = 100;
 
+/// What has no name yet.
+enum Nameless {
+    Neither,
+    Both,
+    Blobs(String),
+    Catalog(String),
+}
+
 /// Makes sure that the two belong together, before anything is written to either; names them where neither has a name.
 pub async fn tied(catalog: &dyn Catalog, blobs: &dyn Blobs) -> Result<(), Fault> {
-    match names(catalog, blobs).await? {
-        (Some(of_catalog), Some(of_blobs)) => agree(&of_catalog, &of_blobs),
-        (None, None) => tie(catalog, blobs).await,
-        (Some(name), None) if may_name_blobs(catalog, blobs).await? => name_blobs(blobs, &name).await,
-        (None, Some(name)) if may_name_catalog(catalog, blobs).await? => name_catalog(catalog, &name).await,
-        (Some(name), None) => Err(different(&format!(
-            "nothing that the catalog names is there; a second replica needs a bucket. Only if the objects are lost for \
-             good: put an object `{}` with the text {name} there",
-            ObjectName::INSTALLATION
-        ))),
-        (None, Some(_)) => Err(different(&format!(
-            "the catalog is new, and would take the objects for garbage. Only if they are to be given up: remove the \
-             object `{}`",
-            ObjectName::INSTALLATION
-        ))),
+    match nameless(catalog, blobs).await? {
+        Nameless::Neither => Ok(()),
+        Nameless::Both => tie(catalog, blobs).await,
+        Nameless::Blobs(name) => name_blobs(blobs, &name).await,
+        Nameless::Catalog(name) => name_catalog(catalog, &name).await,
     }
 }
 
-/// Makes sure that the two belong together, as far as they have names; writes nothing.
+/// Makes sure that the two belong together, and writes nothing.
 pub async fn compared(catalog: &dyn Catalog, blobs: &dyn Blobs) -> Result<(), Fault> {
+    nameless(catalog, blobs).await.map(drop)
+}
+
+/// What has no name yet of two that may belong together.
+async fn nameless(catalog: &dyn Catalog, blobs: &dyn Blobs) -> Result<Nameless, Fault> {
     match names(catalog, blobs).await? {
-        (Some(of_catalog), Some(of_blobs)) => agree(&of_catalog, &of_blobs),
-        _ => Ok(()),
+        (Some(of_catalog), Some(of_blobs)) => agree(&of_catalog, &of_blobs).map(|()| Nameless::Neither),
+        (None, None) => Ok(Nameless::Both),
+        (Some(name), None) if may_name_blobs(catalog, blobs).await? => Ok(Nameless::Blobs(name)),
+        (None, Some(name)) if may_name_catalog(catalog, blobs).await? => Ok(Nameless::Catalog(name)),
+        (Some(name), None) => Err(different(&format!(
+            "nothing that the catalog names is there: name the right place; a second replica needs a bucket. Only if the \
+             objects are lost for good, put an object `{}` with the text {name} there",
+            ObjectName::INSTALLATION
+        ))),
+        (None, Some(_)) => Err(different(&format!(
+            "the catalog is new, and would take the objects for garbage: put the old one back, or name the right place. \
+             Only if the objects are to be given up, remove the object `{}`",
+            ObjectName::INSTALLATION
+        ))),
     }
 }
 
@@ -136,8 +151,8 @@ fn agree(of_catalog: &str, of_blobs: &str) -> Result<(), Fault> {
 
 fn different(why: &str) -> Fault {
     let what = format!(
-        "the catalog and the blobs belong to different installations; look at postgresql.database, s3.bucket, s3.prefix \
-         and store.data_dir ({why})"
+        "the catalog and the blobs belong to different installations: {why} (store.data_dir; on servers \
+         postgresql.database, s3.bucket and s3.prefix)"
     );
     Fault::new(Kind::StoreUnavailable, what)
 }

@@ -64,6 +64,7 @@ async fn a_new_catalog_beside_the_objects_of_another_is_refused_until_they_are_g
     without_catalog(folder.path());
     let why = refused(&folder).await;
     assert!(why.contains("the catalog is new"), "{why}");
+    assert!(Stores::open_read_only(&config(&folder)).await.is_err());
     fs::remove_file(folder.path().join(ObjectName::INSTALLATION)).unwrap();
     opened(&folder).await.unwrap();
 }
