@@ -122,6 +122,9 @@ class Bench:
     def herd(self, clients=1000):
         """Many clients on one cold object: peak memory and the GETs that upstream saw."""
         rows = []
+        # A process of its own: what earlier workloads have left in memory is not the herd's.
+        self.ours.stop()
+        self.ours.start()
         for who, server, url in (("ours", self.ours, self.mine("/herd/ours")),
                                  ("proxy_cache", self.nginx, self.nginx.url("/cache/herd/theirs"))):
             log = self.upstream.folder / "herd.log"
