@@ -77,7 +77,7 @@ impl Engine {
         }
         let row = LogRow {
             at: now,
-            repo: Arc::clone(&mount.label),
+            repo: Arc::clone(&mount.name),
             method: "GET",
             path: Arc::clone(path),
             status: 200,

@@ -121,7 +121,7 @@ impl Engine {
         let now = self.shared.clock.now();
         let row = LogRow {
             at: now,
-            repo: mount.map(|mount| Arc::clone(&mount.label)).unwrap_or_default(),
+            repo: mount.map(|mount| Arc::clone(&mount.name)).unwrap_or_default(),
             method: x.method(),
             path: loggable(&x.raw_path).into(),
             status: response.status,

@@ -18,8 +18,8 @@ use tokio::sync::Mutex;
 pub(crate) struct Mount {
     /// The catalog's row.
     pub(crate) repository: Arc<Repository>,
-    /// Its name, for rows of the access log.
-    pub(crate) label: Arc<str>,
+    /// Its name, shared with rows of the access log.
+    pub(crate) name: Arc<str>,
     /// Its package type.
     pub(crate) format: &'static dyn Format,
     /// Its patterns.
@@ -58,7 +58,7 @@ impl Mount {
             None => (Policy::open(), hosted_rules(ttl), None),
         };
         Ok(Self {
-            label: repository.name.as_str().into(),
+            name: repository.name.as_str().into(),
             repository: Arc::new(repository),
             format,
             policy,
@@ -74,7 +74,7 @@ impl Mount {
 
     /// Its name.
     pub(crate) fn name(&self) -> &str {
-        &self.repository.name
+        &self.name
     }
 
     /// What its format may know of it.

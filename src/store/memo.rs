@@ -214,6 +214,15 @@ mod tests {
         Memos::open(dir.join("memos"), most)
     }
 
+    /// A folder with three memos of a hundred bytes each.
+    fn three(dir: &Path, most: u64) -> Memos {
+        let memos = memos(dir, most);
+        for n in 0..3 {
+            memos.put(&of(n), &[n; 36]);
+        }
+        memos
+    }
+
     #[test]
     fn what_was_put_is_given_also_after_a_restart() {
         let dir = tempfile::tempdir().unwrap();
@@ -226,10 +235,7 @@ mod tests {
     #[test]
     fn the_longest_unused_makes_room_and_what_is_too_large_is_not_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let memos = memos(dir.path(), 300);
-        for n in 0..3 {
-            memos.put(&of(n), &[n; 36]);
-        }
+        let memos = three(dir.path(), 300);
         assert!(memos.get(&of(0)).is_some());
         memos.put(&of(3), &[3; 36]);
         memos.put(&of(4), &[4; 300]);
@@ -240,11 +246,7 @@ mod tests {
     #[test]
     fn a_smaller_bound_holds_from_the_next_start_on() {
         let dir = tempfile::tempdir().unwrap();
-        let before = memos(dir.path(), 1000);
-        for n in 0..3 {
-            before.put(&of(n), &[n; 36]);
-        }
-        drop(before);
+        drop(three(dir.path(), 1000));
         memos(dir.path(), 0);
         assert_eq!(fs::read_dir(dir.path().join("memos")).unwrap().count(), 0);
     }

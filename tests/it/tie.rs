@@ -17,6 +17,13 @@ fn refused(app: &App, env: &BTreeMap<String, String>) -> String {
     ran.output
 }
 
+/// The environment of one program, with a variable of another's.
+fn with(one: &App, name: &str, other: &App) -> BTreeMap<String, String> {
+    let mut env = one.shared().env();
+    env.insert(name.into(), other.shared().env()[name].clone());
+    env
+}
+
 /// A program with an object of its own.
 async fn with_object(parts: Parts) -> App {
     let app = App::setup().on(parts).start().await;
@@ -31,9 +38,7 @@ async fn a_mistyped_database_or_bucket_is_refused() {
     let mut there = with_object(Parts::ALL).await;
     there.stop();
     for name in ["DBNAME", "MINIO_BUCKET"] {
-        let mut env = there.shared().env();
-        env.insert(name.into(), here.shared().env()[name].clone());
-        refused(&there, &env);
+        refused(&there, &with(&there, name, &here));
     }
     here.read("l", "a").await.expect_bytes(b"bytes");
     there.restart().await;
@@ -45,9 +50,7 @@ async fn an_empty_database_on_a_bucket_in_use_is_refused() {
     let here = with_object(Parts::ALL).await;
     let mut empty = App::setup().on(Parts::POSTGRESQL).start().await;
     empty.stop();
-    let mut env = here.shared().env();
-    env.insert("DBNAME".into(), empty.shared().env()["DBNAME"].clone());
-    refused(&empty, &env);
+    refused(&empty, &with(&here, "DBNAME", &empty));
     here.read("l", "a").await.expect_bytes(b"bytes");
 }
 
